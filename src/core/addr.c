@@ -1,0 +1,208 @@
+/*
+ * Internet addresses and prefixes: from sockets, from text, to text.
+ * Trusts nothing; text is checked to its last byte.
+ * Never resolves a name.
+ */
+#include "core/addr.h"
+
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+static void
+set_v6(struct addr *addr, const uint8_t bytes[16])
+{
+	memset(addr, 0, sizeof(*addr));
+	if (memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+		addr->family = ADDR_V4;
+		memcpy(addr->bytes, bytes + sizeof(mapped), 4);
+	} else {
+		addr->family = ADDR_V6;
+		memcpy(addr->bytes, bytes, 16);
+	}
+}
+
+bool
+addr_from_sockaddr(
+    struct addr *addr, const struct sockaddr *sa, socklen_t length)
+{
+	if (sa->sa_family == AF_INET && length >= sizeof(struct sockaddr_in)) {
+		struct sockaddr_in in;
+
+		memcpy(&in, sa, sizeof(in));
+		memset(addr, 0, sizeof(*addr));
+		addr->family = ADDR_V4;
+		memcpy(addr->bytes, &in.sin_addr, 4);
+		addr->port = ntohs(in.sin_port);
+		return true;
+	}
+	if (sa->sa_family == AF_INET6 &&
+	    length >= sizeof(struct sockaddr_in6)) {
+		struct sockaddr_in6 in;
+
+		memcpy(&in, sa, sizeof(in));
+		set_v6(addr, in.sin6_addr.s6_addr);
+		if (addr->family == ADDR_V6)
+			addr->scope = in.sin6_scope_id;
+		addr->port = ntohs(in.sin6_port);
+		return true;
+	}
+	return false;
+}
+
+socklen_t
+addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *storage)
+{
+	memset(storage, 0, sizeof(*storage));
+	if (addr->family == ADDR_V4) {
+		struct sockaddr_in in = { .sin_family = AF_INET,
+			.sin_port = htons(addr->port) };
+
+		memcpy(&in.sin_addr, addr->bytes, 4);
+		memcpy(storage, &in, sizeof(in));
+		return sizeof(in);
+	}
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6,
+		.sin6_port = htons(addr->port),
+		.sin6_scope_id = addr->scope };
+
+	memcpy(&in.sin6_addr, addr->bytes, 16);
+	memcpy(storage, &in, sizeof(in));
+	return sizeof(in);
+}
+
+static size_t
+append_number(char *text, size_t length, uint32_t number)
+{
+	char digits[10];
+	size_t count = 0;
+
+	do {
+		digits[count++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number != 0);
+	while (count > 0)
+		text[length++] = digits[--count];
+	text[length] = '\0';
+	return length;
+}
+
+static size_t
+format_v4(const struct addr *addr, char text[ADDR_TEXT_BYTES])
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			text[length++] = '.';
+		length = append_number(text, length, addr->bytes[i]);
+	}
+	return length;
+}
+
+size_t
+addr_format(const struct addr *addr, char text[ADDR_TEXT_BYTES])
+{
+	if (addr->family == ADDR_V4)
+		return format_v4(addr, text);
+	if (inet_ntop(AF_INET6, addr->bytes, text, ADDR_TEXT_BYTES) == NULL)
+		text[0] = '\0';
+
+	size_t length = strlen(text);
+
+	if (addr->scope != 0) {
+		text[length++] = '%';
+		length = append_number(text, length, addr->scope);
+	}
+	return length;
+}
+
+bool
+addr_parse(struct addr *addr, const char *text, size_t length)
+{
+	char copy[INET6_ADDRSTRLEN];
+	uint8_t bytes[16];
+
+	if (length == 0 || length >= sizeof(copy) ||
+	    memchr(text, '\0', length) != NULL)
+		return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	if (inet_pton(AF_INET6, copy, bytes) == 1) {
+		set_v6(addr, bytes);
+		return true;
+	}
+	if (inet_pton(AF_INET, copy, bytes) != 1)
+		return false;
+	memset(addr, 0, sizeof(*addr));
+	addr->family = ADDR_V4;
+	memcpy(addr->bytes, bytes, 4);
+	return true;
+}
+
+void
+addr_mask(struct addr *addr, unsigned bits)
+{
+	addr->scope = 0;
+	addr->port = 0;
+	for (unsigned i = 0; i < sizeof(addr->bytes); i++) {
+		unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
+
+		if (kept < 8)
+			addr->bytes[i] &= (uint8_t)(0xff00u >> kept);
+	}
+}
+
+uint32_t
+addr_v4(const struct addr *addr)
+{
+	return (uint32_t)addr->bytes[0] << 24 | (uint32_t)addr->bytes[1] << 16 |
+	    (uint32_t)addr->bytes[2] << 8 | addr->bytes[3];
+}
+
+/* The bits behind the slash, or all of them; false if not a number <= most. */
+static bool
+parse_bits(const char *text, size_t length, unsigned most, unsigned *bits)
+{
+	unsigned number = 0;
+
+	if (length == 0 || length > 3 || (length > 1 && text[0] == '0'))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		number = number * 10 + (unsigned)(text[i] - '0');
+	}
+	*bits = number;
+	return number <= most;
+}
+
+enum prefix_error
+prefix_parse(struct prefix *prefix, const char *text, size_t length)
+{
+	const char *slash = memchr(text, '/', length);
+	size_t addr_length = slash != NULL ? (size_t)(slash - text) : length;
+	bool is_v6_text = memchr(text, ':', addr_length) != NULL;
+	unsigned bits = is_v6_text ? 128 : 32;
+	struct addr masked;
+
+	if (!addr_parse(&prefix->addr, text, addr_length))
+		return PREFIX_BAD_ADDRESS;
+	if (slash != NULL &&
+	    !parse_bits(slash + 1, length - addr_length - 1, bits, &bits))
+		return PREFIX_BAD_BITS;
+	if (is_v6_text && prefix->addr.family == ADDR_V4) {
+		if (bits < 96)
+			return PREFIX_BAD_BITS;
+		bits -= 96;
+	}
+	masked = prefix->addr;
+	addr_mask(&masked, bits);
+	if (memcmp(masked.bytes, prefix->addr.bytes, sizeof(masked.bytes)) != 0)
+		return PREFIX_HOST_BITS_SET;
+	prefix->bits = (uint8_t)bits;
+	return PREFIX_OK;
+}

@@ -1,0 +1,244 @@
+#ifndef CORE_IMAGE_H
+#define CORE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/name.h"
+
+/*
+ * The policy as the running processes see it: one flat, sealed, read-only
+ * block. The loader writes it; the parent and the launcher map it. It holds
+ * no pointer, only offsets, and image_init checks every one of them once, so
+ * that whoever reads it afterwards needs no check of its own: an image that
+ * was taken cannot be read out of bounds, whatever wrote it. It never leaves
+ * the machine, so its numbers are in the machine's own order and layout.
+ */
+#define IMAGE_MAGIC 0x31696d74u
+#define IMAGE_VERSION 1u
+
+/* A string: bytes of the strings section, with a NUL behind them. */
+struct image_text {
+	uint32_t offset;
+	uint32_t length;
+};
+
+/* Elements of another section. */
+struct image_range {
+	uint32_t first;
+	uint32_t count;
+};
+
+/* Where a policy line stands, for the log's rule=FILE:LINE. */
+struct image_place {
+	struct image_text file;
+	uint32_t line;
+};
+
+enum image_rule_kind {
+	IMAGE_RULE_ANY,
+	IMAGE_RULE_SET, /* an inline prefix is a set of one interval */
+};
+
+struct image_rule {
+	struct image_place place;
+	uint32_t set; /* index; 0 for IMAGE_RULE_ANY */
+	uint8_t is_allow;
+	uint8_t kind; /* enum image_rule_kind */
+	uint8_t unused[2];
+};
+
+/* Sorted intervals that do not touch each other, both ends inclusive. */
+struct image_set {
+	struct image_range v4;
+	struct image_range v6;
+};
+
+struct image_v4 {
+	uint32_t first, last; /* host order */
+};
+
+struct image_v6 {
+	uint8_t first[16], last[16]; /* network order */
+};
+
+struct image_listen {
+	struct addr addr; /* port included */
+	struct image_place place;
+};
+
+enum image_reply {
+	IMAGE_REPLY_MUX, /* `+` TEXT CRLF from us, right before exec */
+	IMAGE_REPLY_SERVICE, /* the service says the first word */
+};
+
+enum image_stderr {
+	IMAGE_STDERR_LOG,
+	IMAGE_STDERR_NULL,
+	IMAGE_STDERR_SOCKET,
+};
+
+enum image_leftovers {
+	IMAGE_LEFTOVERS_KILL,
+	IMAGE_LEFTOVERS_KEEP,
+};
+
+#define IMAGE_SERVICE_DISABLED 0x01u
+#define IMAGE_SERVICE_UNLISTED 0x02u
+#define IMAGE_SERVICE_NEW_PRIVILEGES 0x04u
+#define IMAGE_SERVICE_SELF 0x08u /* `user self`: ids stay as they are */
+#define IMAGE_SERVICE_CAPABILITIES_ALL 0x10u
+#define IMAGE_SERVICE_FLAGS 0x1fu
+
+/* Services are sorted by name, so HELP walks them in its order. */
+struct image_service {
+	struct image_text name; /* folded */
+	struct image_place place;
+	struct image_range rules;
+	struct image_range argv; /* words; argv[0] first, never empty */
+	struct image_range env; /* words, KEY=VALUE: all but the peer's own */
+	struct image_range groups; /* of the gids section, sorted */
+	struct image_text program; /* absolute path to exec */
+	struct image_text chdir; /* absolute */
+	struct image_text reply_text; /* between `+` and CRLF */
+	struct image_text summary;
+	uint64_t capabilities; /* bit n: capability n is kept */
+	uint32_t uid, gid;
+	uint32_t sessions, per_source;
+	uint32_t keepalive_s; /* 0: off */
+	uint32_t umask;
+	uint8_t flags; /* IMAGE_SERVICE_* */
+	uint8_t reply; /* enum image_reply */
+	uint8_t stderr_to; /* enum image_stderr */
+	uint8_t leftovers; /* enum image_leftovers */
+};
+
+/* Entry i of the names table belongs to names[i]; aliases have their own. */
+struct image_name {
+	uint32_t service;
+};
+
+enum image_room {
+	IMAGE_ROOM_FULL,
+	IMAGE_ROOM_REDUCED,
+};
+
+enum image_log_sink {
+	IMAGE_LOG_STDERR,
+	IMAGE_LOG_SYSLOG,
+	IMAGE_LOG_JOURNAL,
+};
+
+enum image_log_format {
+	IMAGE_LOG_LOGFMT,
+	IMAGE_LOG_JSON,
+};
+
+/* What the policy says once. */
+struct image_global {
+	struct image_text file; /* the policy's main file */
+	struct image_text parser_program; /* empty: the installed one */
+	struct image_range admission; /* rules */
+	uint32_t sessions, pending, pending_per_source, per_source;
+	uint32_t parser_uid, parser_gid;
+	uint32_t parser_timeout_ms;
+	uint32_t parser_workers; /* 1 to 64 */
+	uint32_t recycle_verdicts, recycle_age_s;
+	uint32_t syslog_facility; /* as in syslog(3), already shifted */
+	uint8_t room; /* enum image_room */
+	uint8_t log_sink; /* enum image_log_sink */
+	uint8_t log_format; /* enum image_log_format */
+	uint8_t unused;
+};
+
+enum image_section {
+	IMAGE_STRINGS, /* bytes */
+	IMAGE_LISTENS,
+	IMAGE_SERVICES,
+	IMAGE_NAMES, /* struct image_name, parallel to the names table */
+	IMAGE_NAMES_TABLE, /* bytes, see core/name.h: the parser gets a copy */
+	IMAGE_RULES,
+	IMAGE_SETS,
+	IMAGE_V4,
+	IMAGE_V6,
+	IMAGE_WORDS, /* struct image_text */
+	IMAGE_GIDS, /* uint32_t */
+	IMAGE_SECTIONS,
+};
+
+struct image_header {
+	uint32_t magic, version;
+	uint64_t size; /* of the whole image, bytes */
+	struct {
+		uint32_t offset; /* from the start, 8-aligned */
+		uint32_t count; /* elements */
+	} sections[IMAGE_SECTIONS];
+	struct image_global global;
+};
+
+/* A checked image. Copyable; borrows the mapping it was made from. */
+struct image {
+	const struct image_header *header;
+	const uint8_t *base;
+	size_t size;
+	struct names names;
+};
+
+enum image_error {
+	IMAGE_OK,
+	IMAGE_BAD_HEADER,
+	IMAGE_BAD_SECTION,
+	IMAGE_BAD_TEXT,
+	IMAGE_BAD_RANGE,
+	IMAGE_BAD_VALUE,
+	IMAGE_BAD_ORDER,
+	IMAGE_BAD_NAMES,
+};
+
+const char *
+image_error_text(enum image_error error);
+
+/* The bytes one element of a section takes. */
+size_t
+image_element_bytes(enum image_section section);
+
+/*
+ * Takes the block at base (8-aligned, of `size` bytes, unchanging) if every
+ * offset, range, enum, order and bound in it holds; image is set only then.
+ */
+enum image_error
+image_init(struct image *image, const void *base, size_t size);
+
+/* Elements; index must be below the section's count. */
+const struct image_global *
+image_global(const struct image *image);
+uint32_t
+image_count(const struct image *image, enum image_section section);
+const struct image_service *
+image_service(const struct image *image, uint32_t index);
+const struct image_listen *
+image_listen(const struct image *image, uint32_t index);
+const struct image_rule *
+image_rule(const struct image *image, uint32_t index);
+/* The service that entry `index` of the names table belongs to. */
+uint32_t
+image_name_service(const struct image *image, uint32_t index);
+uint32_t
+image_gid(const struct image *image, uint32_t index);
+/* A NUL-terminated string of the image; never NULL. */
+const char *
+image_text(const struct image *image, struct image_text text);
+/* The word (argv, env) of a range's element. */
+struct image_text
+image_word(const struct image *image, uint32_t index);
+/* The names table's bytes, to be copied for a parser. */
+const void *
+image_names_bytes(const struct image *image, size_t *size);
+
+/* Whether addr is in the set, by binary search. */
+bool
+image_set_has(const struct image *image, uint32_t set, const struct addr *addr);
+
+#endif

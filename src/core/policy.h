@@ -1,0 +1,127 @@
+#ifndef CORE_POLICY_H
+#define CORE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/image.h"
+
+/*
+ * A policy as written: parsed, but with no name of a user, group, path or
+ * capability looked up yet (the loader does that, and writes the image). All
+ * text points into the source or into the arena that the parser was given.
+ */
+struct text {
+	const char *bytes; /* not terminated, not owned */
+	size_t length;
+};
+
+struct place {
+	uint32_t file; /* index in the caller's list of files */
+	uint32_t line; /* from 1 */
+	uint32_t column; /* from 1, in bytes */
+};
+
+struct word {
+	struct text text; /* unquoted */
+	struct place place;
+};
+
+/* Elements of one of the arrays in struct policy. */
+struct span {
+	uint32_t first;
+	uint32_t count;
+};
+
+enum policy_match_kind {
+	POLICY_MATCH_ANY,
+	POLICY_MATCH_PREFIX,
+	POLICY_MATCH_NET,
+};
+
+/* What a rule or a net names: everybody, a prefix, or another net. */
+struct policy_match {
+	enum policy_match_kind kind;
+	struct prefix prefix;
+	uint32_t net; /* index of the net */
+	struct place place;
+};
+
+struct policy_rule {
+	bool is_allow;
+	struct policy_match match; /* `allow A B` makes two rules */
+};
+
+struct policy_net {
+	struct word name;
+	struct span members; /* of matches */
+};
+
+struct policy_listen {
+	struct addr addr;
+	struct place place;
+};
+
+enum policy_groups {
+	POLICY_GROUPS_NONE,
+	POLICY_GROUPS_NAMED,
+	POLICY_GROUPS_USER, /* as in the group database */
+};
+
+/* Bits of policy_service.given: directives that this service wrote itself or
+ * inherited from defaults; which is which decides about duplicates. */
+struct policy_service {
+	struct word name; /* folded to lower case by the parser */
+	struct place place;
+	uint64_t given; /* bit of each directive in the parser's table */
+	bool is_disabled, is_unlisted;
+	struct span exec; /* words: path and arguments; empty: not given */
+	struct word argv0; /* length 0: not given */
+	struct word user; /* name, number, or `self` */
+	bool is_self, is_unsafe;
+	struct word group; /* length 0: the user's */
+	enum policy_groups groups_kind;
+	struct span groups; /* words */
+	struct span rules;
+	enum image_reply reply;
+	struct text reply_text, summary;
+	struct span aliases; /* words, folded */
+	struct word chdir; /* length 0: / */
+	uint32_t umask;
+	bool has_umask;
+	struct span env; /* words, KEY=VALUE */
+	enum image_stderr stderr_to;
+	uint32_t sessions;
+	uint32_t per_source; /* 0: an eighth of sessions, at least 1 */
+	struct span capabilities; /* words: names without cap_ or CAP_ */
+	bool has_all_capabilities, has_new_privileges;
+	enum image_leftovers leftovers;
+	uint32_t keepalive_s; /* 0: off */
+};
+
+struct policy {
+	struct policy_listen *listens;
+	struct policy_net *nets;
+	struct policy_match *matches;
+	struct policy_rule *rules;
+	struct policy_service *services; /* in the order written */
+	struct word *words;
+	uint32_t listen_count, net_count, match_count, rule_count;
+	uint32_t service_count, word_count;
+
+	struct span admission; /* rules; none written: nobody */
+	uint32_t sessions, pending, pending_per_source, per_source;
+
+	struct word parser_user, parser_group, parser_program;
+	uint32_t parser_timeout_ms, parser_workers;
+	uint32_t recycle_verdicts, recycle_age_s;
+	enum image_room room;
+
+	enum image_log_sink log_sink;
+	enum image_log_format log_format;
+	struct word log_facility; /* length 0: daemon */
+};
+
+#endif
