@@ -1,0 +1,69 @@
+/*
+ * Closing descriptors: plainly, or where someone else may make close() wait.
+ * Trusts no socket that another process has had in its hands.
+ * Never closes the same number twice.
+ */
+#include "sys/fd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+void
+fd_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+/* Being delivered is all it is for. */
+static void
+interrupt(int signal_number)
+{
+	(void)signal_number;
+}
+
+int
+fd_init(void)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+
+	(void)sigemptyset(&action.sa_mask);
+	return sigaction(SIGALRM, &action, NULL);
+}
+
+void
+fd_close_shared(int *fd)
+{
+	const struct linger off = { .l_onoff = 0 };
+	const suseconds_t bound_us = CLOSE_BOUND_MS * 1000;
+	/* It repeats: the first may come before close() has been entered. */
+	const struct itimerval bound = { .it_interval = { .tv_usec = bound_us },
+		.it_value = { .tv_usec = bound_us } };
+	const struct itimerval none = { .it_value = { .tv_usec = 0 } };
+
+	if (*fd < 0)
+		return;
+	(void)setitimer(ITIMER_REAL, &bound, NULL);
+	(void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	fd_close(fd);
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+}
+
+void
+fd_abort(int *fd)
+{
+	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	if (*fd < 0)
+		return;
+	(void)connect(*fd, &nowhere, sizeof(nowhere));
+	fd_close(fd);
+}

@@ -1,0 +1,31 @@
+#ifndef SYS_FD_H
+#define SYS_FD_H
+
+/* Closes *fd unless it is -1 already, and makes it -1. errno is kept. */
+void
+fd_close(int *fd);
+
+/*
+ * The same for a socket that an untrusted process may hold too. Whoever
+ * closes the last copy waits for as long as SO_LINGER says, and the other
+ * holder may set that and die at any moment: so it is switched off here, and
+ * should it be set again before close() is reached, a timer ends the wait
+ * after at most CLOSE_BOUND_MS (the kernel's wait ends on a signal; close has
+ * then done its work). Needs fd_init. See socket(7), SO_LINGER.
+ */
+#define CLOSE_BOUND_MS 10
+void
+fd_close_shared(int *fd);
+
+/* Installs the handler of the timer's SIGALRM, once at start. -1: errno. */
+int
+fd_init(void);
+
+/*
+ * Closes a connection at once, whatever is unsent or unread: the peer gets
+ * a RST. Never waits, even where SO_LINGER was set by someone else.
+ */
+void
+fd_abort(int *fd);
+
+#endif

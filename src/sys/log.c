@@ -1,0 +1,314 @@
+/*
+ * Builds log lines and collects them.
+ * Trusts no value: whatever bytes it is given, a line stays one line.
+ * Never waits, never allocates, never decides what is worth a line.
+ */
+#include "sys/log.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "sys/clock.h"
+#include "sys/log_sink.h"
+
+#define LINE_BYTES 4096u
+#define VALUE_BYTES 1024u
+
+/* The one line being built, and how lines are to look. */
+static struct {
+	char bytes[LINE_BYTES];
+	size_t length;
+	enum log_level level, most;
+	bool is_json;
+	bool is_open;
+	int64_t stamp_ms; /* what stamp shows */
+	char stamp[32];
+} line = { .most = LOG_LEVEL_INFO };
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_NOTICE] = "notice",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+int
+log_open(enum image_log_sink sink, enum image_log_format format,
+    uint32_t syslog_facility, bool has_debug)
+{
+	line.is_json = format == IMAGE_LOG_JSON;
+	if (has_debug)
+		line.most = LOG_LEVEL_DEBUG;
+	return log_sink_open(sink, syslog_facility);
+}
+
+bool
+log_has(enum log_level level)
+{
+	return level <= line.most;
+}
+
+static void
+put(const char *bytes, size_t length)
+{
+	/* Room is kept for the end of a line that is cut. */
+	size_t room = LINE_BYTES - 8 - line.length;
+
+	if (length > room)
+		length = room;
+	memcpy(line.bytes + line.length, bytes, length);
+	line.length += length;
+}
+
+static void
+put_char(char byte)
+{
+	put(&byte, 1);
+}
+
+static void
+put_string(const char *string)
+{
+	put(string, strlen(string));
+}
+
+static void
+put_number(uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number != 0);
+	put(digits + at, sizeof(digits) - at);
+}
+
+static void
+put_key(const char *key)
+{
+	if (line.is_json) {
+		put(",\"", 2);
+		put_string(key);
+		put("\":", 2);
+	} else {
+		put_char(' ');
+		put_string(key);
+		put_char('=');
+	}
+}
+
+/* 2026-11-21T04:00:00.123Z; made anew only when the millisecond changed. */
+static void
+put_stamp(void)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	if (now_ms / 1000 != line.stamp_ms / 1000) {
+		time_t seconds = (time_t)(now_ms / 1000);
+		struct tm utc = { 0 };
+
+		(void)gmtime_r(&seconds, &utc);
+		(void)strftime(line.stamp, sizeof(line.stamp),
+		    "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+	}
+	if (now_ms != line.stamp_ms) {
+		unsigned ms = (unsigned)(now_ms % 1000);
+
+		line.stamp[20] = (char)('0' + ms / 100);
+		line.stamp[21] = (char)('0' + ms / 10 % 10);
+		line.stamp[22] = (char)('0' + ms % 10);
+		line.stamp_ms = now_ms;
+	}
+	put(line.stamp, 24);
+}
+
+void
+log_begin(enum log_level level, const char *event)
+{
+	line.is_open = log_has(level);
+	if (!line.is_open)
+		return;
+	line.level = level;
+	line.length = 0;
+	put_string(line.is_json ? "{\"time\":\"" : "time=");
+	put_stamp();
+	if (line.is_json)
+		put_char('"');
+	log_word("level", level_names[level]);
+	log_word("event", event);
+}
+
+void
+log_word(const char *key, const char *word)
+{
+	if (!line.is_open)
+		return;
+	put_key(key);
+	if (line.is_json)
+		put_char('"');
+	put_string(word);
+	if (line.is_json)
+		put_char('"');
+}
+
+/* Both formats escape alike: JSON's rules, and \u00XX for what is no ASCII. */
+static void
+put_escaped(uint8_t byte)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (byte == '"' || byte == '\\') {
+		put_char('\\');
+		put_char((char)byte);
+	} else if (byte == '\n') {
+		put("\\n", 2);
+	} else if (byte == '\t') {
+		put("\\t", 2);
+	} else if (byte < 0x20 || byte > 0x7e) {
+		put("\\u00", 4);
+		put_char(hex[byte >> 4]);
+		put_char(hex[byte & 15]);
+	} else {
+		put_char((char)byte);
+	}
+}
+
+/* A value that logfmt readers take bare. */
+static bool
+is_bare(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i] <= ' ' || bytes[i] > '~' || bytes[i] == '"' ||
+		    bytes[i] == '=' || bytes[i] == '\\')
+			return false;
+	return length > 0;
+}
+
+void
+log_bytes(const char *key, const void *bytes, size_t length)
+{
+	const uint8_t *from = bytes;
+
+	if (!line.is_open)
+		return;
+	if (length > VALUE_BYTES)
+		length = VALUE_BYTES;
+	put_key(key);
+	if (!line.is_json && is_bare(from, length)) {
+		put((const char *)from, length);
+		return;
+	}
+	put_char('"');
+	/* An escape is never cut in two: six bytes at the most. */
+	for (size_t i = 0; i < length && line.length + 16 < LINE_BYTES; i++)
+		put_escaped(from[i]);
+	put_char('"');
+}
+
+void
+log_text(const char *key, const char *text)
+{
+	log_bytes(key, text, strlen(text));
+}
+
+void
+log_number(const char *key, uint64_t number)
+{
+	if (!line.is_open)
+		return;
+	put_key(key);
+	put_number(number);
+}
+
+void
+log_duration(const char *key, int64_t duration_ms)
+{
+	if (!line.is_open)
+		return;
+	if (duration_ms < 0)
+		duration_ms = 0;
+	put_key(key);
+	put_number((uint64_t)duration_ms / 1000);
+	put_char('.');
+	put_char((char)('0' + duration_ms / 100 % 10));
+	put_char((char)('0' + duration_ms / 10 % 10));
+	put_char((char)('0' + duration_ms % 10));
+}
+
+void
+log_errno(int error)
+{
+	const char *name = strerrorname_np(error);
+
+	if (name != NULL)
+		log_word("error", name);
+	else
+		log_number("error", (uint64_t)(unsigned)error);
+}
+
+void
+log_addr(const struct addr *addr)
+{
+	char text[ADDR_TEXT_BYTES];
+
+	if (!line.is_open)
+		return;
+	(void)addr_format(addr, text);
+	log_word("addr", text);
+	log_number("port", addr->port);
+}
+
+void
+log_place(const char *key, const char *file, uint32_t number)
+{
+	char place[VALUE_BYTES];
+	size_t length = strlen(file);
+	char digits[12];
+	size_t at = sizeof(digits);
+
+	if (!line.is_open)
+		return;
+	if (length > sizeof(place) - sizeof(digits))
+		length = sizeof(place) - sizeof(digits);
+	memcpy(place, file, length);
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number != 0);
+	digits[--at] = ':';
+	memcpy(place + length, digits + at, sizeof(digits) - at);
+	log_bytes(key, place, length + sizeof(digits) - at);
+}
+
+void
+log_end(void)
+{
+	if (!line.is_open)
+		return;
+	if (line.is_json)
+		line.bytes[line.length++] = '}';
+	line.bytes[line.length++] = '\n';
+	line.is_open = false;
+	log_sink_write(line.level, line.bytes, line.length);
+}
+
+void
+log_flush(void)
+{
+	uint64_t lost = log_sink_flush();
+
+	if (lost == 0)
+		return;
+	log_begin(LOG_LEVEL_WARNING, "log-lost");
+	log_number("lines", lost);
+	log_end();
+}
+
+uint64_t
+log_lost(void)
+{
+	return log_sink_lost();
+}
