@@ -19,8 +19,7 @@ struct acl_verdict {
 	uint32_t rule; /* the rule that decided, or ACL_NO_RULE */
 };
 
-struct acl_verdict
-acl_decide(const struct image *image, struct image_range rules,
-    const struct addr *peer);
+struct acl_verdict acl_decide(const struct image *image,
+    struct image_range rules, const struct addr *peer);
 
 #endif

@@ -29,8 +29,7 @@ struct addr {
 #define ADDR_TEXT_BYTES 64
 
 /* Takes what accept4 or getsockname filled in; false on another family. */
-bool
-addr_from_sockaddr(
+bool addr_from_sockaddr(
     struct addr *addr, const struct sockaddr *sa, socklen_t length);
 
 /* The other way; returns the length of the sockaddr filled in. */
@@ -41,12 +40,10 @@ addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *storage);
  * Writes the address without port (RFC 5952 form, %scope if it has one) and
  * a NUL; returns the text's length.
  */
-size_t
-addr_format(const struct addr *addr, char text[ADDR_TEXT_BYTES]);
+size_t addr_format(const struct addr *addr, char text[ADDR_TEXT_BYTES]);
 
 /* Reads an address, nothing before or behind it; no scope, port 0. */
-bool
-addr_parse(struct addr *addr, const char *text, size_t length);
+bool addr_parse(struct addr *addr, const char *text, size_t length);
 
 /* An address and how many of its leading bits count; the other bits are 0. */
 struct prefix {
@@ -66,11 +63,9 @@ enum prefix_error
 prefix_parse(struct prefix *prefix, const char *text, size_t length);
 
 /* Clears all but the first `bits` bits; scope and port are cleared too. */
-void
-addr_mask(struct addr *addr, unsigned bits);
+void addr_mask(struct addr *addr, unsigned bits);
 
 /* An IPv4 address as a number in host order. */
-uint32_t
-addr_v4(const struct addr *addr);
+uint32_t addr_v4(const struct addr *addr);
 
 #endif

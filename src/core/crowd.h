@@ -45,24 +45,19 @@ struct crowd {
 };
 
 /* Bytes for members of slots 0 to `slots` - 1, at most `most` at a time. */
-size_t
-crowd_bytes(uint32_t slots, uint32_t most);
+size_t crowd_bytes(uint32_t slots, uint32_t most);
 
 /* An empty crowd in `memory`: 8-aligned, crowd_bytes() long, the caller's. */
-void
-crowd_init(struct crowd *crowd, void *memory, uint32_t slots, uint32_t most,
-    const uint8_t hash_key[SOURCE_HASH_KEY_BYTES]);
+void crowd_init(struct crowd *crowd, void *memory, uint32_t slots,
+    uint32_t most, const uint8_t hash_key[SOURCE_HASH_KEY_BYTES]);
 
 /* The slot is not in it yet, and crowd->count < most. */
-void
-crowd_join(struct crowd *crowd, uint32_t slot, const struct addr *peer);
+void crowd_join(struct crowd *crowd, uint32_t slot, const struct addr *peer);
 
 /* The slot is in it. */
-void
-crowd_leave(struct crowd *crowd, uint32_t slot);
+void crowd_leave(struct crowd *crowd, uint32_t slot);
 
 /* The slot that has to go, or CROWD_NONE if nobody is there. */
-uint32_t
-crowd_heaviest_eldest(const struct crowd *crowd);
+uint32_t crowd_heaviest_eldest(const struct crowd *crowd);
 
 #endif

@@ -29,7 +29,6 @@ struct line {
  * longer prefix of the same stream can only turn LINE_MORE into something
  * else. lenient_lf takes a bare LF as the end too.
  */
-struct line
-line_read(const uint8_t *bytes, size_t count, bool lenient_lf);
+struct line line_read(const uint8_t *bytes, size_t count, bool lenient_lf);
 
 #endif

@@ -32,16 +32,14 @@ struct handover {
 #define HANDOVER_MESSAGE_MAX (BATCH_MAX * HANDOVER_BYTES)
 
 /* Writes count <= BATCH_MAX entries; returns the message's length. */
-size_t
-handover_encode(uint8_t bytes[HANDOVER_MESSAGE_MAX],
+size_t handover_encode(uint8_t bytes[HANDOVER_MESSAGE_MAX],
     const struct handover entries[], size_t count);
 
 /*
  * Reads a message of 1 to BATCH_MAX entries; returns how many, or -1 if it
  * is of any other length or carries an unknown flag.
  */
-int
-handover_decode(
+int handover_decode(
     struct handover entries[BATCH_MAX], const uint8_t *bytes, size_t length);
 
 /* VERDICT, parser to parent: one entry for each of the HANDOVER, in order. */
@@ -73,16 +71,14 @@ struct verdict {
 #define VERDICT_GREETING_BYTES 1u
 
 /* Writes count <= BATCH_MAX entries; returns the message's length. */
-size_t
-verdict_encode(uint8_t bytes[VERDICT_MESSAGE_MAX],
+size_t verdict_encode(uint8_t bytes[VERDICT_MESSAGE_MAX],
     const struct verdict entries[], size_t count);
 
 /*
  * Reads one entry at bytes[0..VERDICT_BYTES). Any bytes give some entry: it
  * is core/verdict that judges it.
  */
-void
-verdict_decode(struct verdict *entry, const uint8_t *bytes);
+void verdict_decode(struct verdict *entry, const uint8_t *bytes);
 
 /* LAUNCH, parent to launcher: SCM_RIGHTS socket, status pipe[, stderr]. */
 #define LAUNCH_STDERR 0x01u /* a third descriptor is the service's stderr */
@@ -99,19 +95,15 @@ struct launch {
 #define LAUNCH_BYTES (13u + 2u * LAUNCH_ADDR_BYTES)
 #define LAUNCH_FDS_MAX 3u
 
-void
-launch_encode(uint8_t bytes[LAUNCH_BYTES], const struct launch *launch);
+void launch_encode(uint8_t bytes[LAUNCH_BYTES], const struct launch *launch);
 
 /* False if the length, a flag or an address family is not a launch's. */
-bool
-launch_decode(struct launch *launch, const uint8_t *bytes, size_t length);
+bool launch_decode(struct launch *launch, const uint8_t *bytes, size_t length);
 
 /* LAUNCHED, launched child to parent: who it is, by SCM_CREDENTIALS. */
 #define LAUNCHED_BYTES 8u
 
-void
-launched_encode(uint8_t bytes[LAUNCHED_BYTES], uint64_t session);
-bool
-launched_decode(uint64_t *session, const uint8_t *bytes, size_t length);
+void launched_encode(uint8_t bytes[LAUNCHED_BYTES], uint64_t session);
+bool launched_decode(uint64_t *session, const uint8_t *bytes, size_t length);
 
 #endif

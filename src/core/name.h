@@ -12,27 +12,22 @@
 #define NAME_MAX_BYTES 127
 
 /* Whether byte may stand in a service name. */
-bool
-name_is_byte(uint8_t byte);
+bool name_is_byte(uint8_t byte);
 
 /* The byte in lower case; bytes other than A to Z are returned as they are. */
-uint8_t
-name_fold(uint8_t byte);
+uint8_t name_fold(uint8_t byte);
 
 /* Whether bytes[0..length) is a name: its length and each byte. */
-bool
-name_is_valid(const uint8_t *bytes, size_t length);
+bool name_is_valid(const uint8_t *bytes, size_t length);
 
 /* Whether it is HELP in any case, which RFC 1078 reserves. */
-bool
-name_is_help(const uint8_t *bytes, size_t length);
+bool name_is_help(const uint8_t *bytes, size_t length);
 
 /*
  * Whether wire[0..length) is the folded name followed by CRLF, or, if
  * lenient_lf, by LF alone. wire is in any case; name must be folded.
  */
-bool
-name_is_line(const uint8_t *wire, size_t length, const uint8_t *name,
+bool name_is_line(const uint8_t *wire, size_t length, const uint8_t *name,
     size_t name_length, bool lenient_lf);
 
 /*
@@ -55,8 +50,7 @@ struct names {
  * Takes the block if every offset and name in it is as described, else
  * returns false and leaves names alone. base is 4-aligned and outlives names.
  */
-bool
-names_init(struct names *names, const void *base, size_t size);
+bool names_init(struct names *names, const void *base, size_t size);
 
 /* The name of index < names->count; *length gets its bytes. Not terminated. */
 const uint8_t *

@@ -31,18 +31,15 @@ struct reply_cursor {
  * of bytes written. *next is the cursor behind them: it becomes the caller's
  * cursor once all of them are sent.
  */
-size_t
-reply_help(const struct image *image, const struct addr *peer,
+size_t reply_help(const struct image *image, const struct addr *peer,
     struct reply_cursor cursor, uint8_t *bytes, size_t room,
     struct reply_cursor *next);
 
 /* Moves the cursor as if only the first `sent` of the bytes went out. */
-struct reply_cursor
-reply_help_resume(const struct image *image, const struct addr *peer,
-    struct reply_cursor cursor, size_t sent);
+struct reply_cursor reply_help_resume(const struct image *image,
+    const struct addr *peer, struct reply_cursor cursor, size_t sent);
 
 /* Whether nothing comes behind the cursor any more. */
-bool
-reply_help_is_done(const struct image *image, struct reply_cursor cursor);
+bool reply_help_is_done(const struct image *image, struct reply_cursor cursor);
 
 #endif

@@ -50,21 +50,18 @@ struct source_table {
 };
 
 /* The bytes a table of `capacity` records takes, its buckets included. */
-size_t
-source_table_bytes(uint32_t capacity);
+size_t source_table_bytes(uint32_t capacity);
 
 /*
  * Makes an empty table in `memory` (8-aligned, source_table_bytes(capacity)
  * long, the caller's). hash_key is random and secret.
  */
-void
-source_table_init(struct source_table *table, void *memory, uint32_t capacity,
-    const uint8_t hash_key[SOURCE_HASH_KEY_BYTES]);
+void source_table_init(struct source_table *table, void *memory,
+    uint32_t capacity, const uint8_t hash_key[SOURCE_HASH_KEY_BYTES]);
 
 /* The key of an address's first v4_bits or v6_bits bits. */
-struct source_key
-source_key(const struct addr *addr, unsigned v4_bits, unsigned v6_bits,
-    uint32_t scope);
+struct source_key source_key(const struct addr *addr, unsigned v4_bits,
+    unsigned v6_bits, uint32_t scope);
 
 /* The record of key, or SOURCE_NONE if it has none. */
 uint32_t
@@ -74,20 +71,16 @@ source_find(const struct source_table *table, const struct source_key *key);
  * The record of key, made if need be; SOURCE_NONE if every record is in use.
  * A new one stays only if it is counted before the next is asked for.
  */
-uint32_t
-source_take(struct source_table *table, const struct source_key *key);
+uint32_t source_take(struct source_table *table, const struct source_key *key);
 
 /* What the record's count is. */
-uint32_t
-source_get(
+uint32_t source_get(
     const struct source_table *table, uint32_t record, enum source_count count);
 
-void
-source_add(
+void source_add(
     struct source_table *table, uint32_t record, enum source_count count);
 /* The count must be above zero. */
-void
-source_drop(
+void source_drop(
     struct source_table *table, uint32_t record, enum source_count count);
 
 #endif

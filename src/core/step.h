@@ -54,8 +54,7 @@ enum step {
 };
 
 /* The step's name as it stands in the log, or "unknown". */
-const char *
-step_name(uint32_t step);
+const char *step_name(uint32_t step);
 
 /*
  * What goes through a status pipe, in this order and no other:
@@ -71,9 +70,7 @@ struct status {
 	uint32_t error; /* errno, 0 if none */
 };
 
-void
-status_encode(uint8_t bytes[STATUS_BYTES], const struct status *status);
-struct status
-status_decode(const uint8_t bytes[STATUS_BYTES]);
+void status_encode(uint8_t bytes[STATUS_BYTES], const struct status *status);
+struct status status_decode(const uint8_t bytes[STATUS_BYTES]);
 
 #endif

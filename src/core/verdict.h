@@ -30,8 +30,7 @@ enum violation {
 };
 
 /* The word for the log. */
-const char *
-violation_name(enum violation violation);
+const char *violation_name(enum violation violation);
 
 /*
  * Checks one message of `length` bytes against the batch of `asked` entries

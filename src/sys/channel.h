@@ -14,19 +14,16 @@
 #define CHANNEL_FDS_MAX 32u
 
 /* Both ends CLOEXEC, both owned by the caller. 0, or -1 with errno. */
-int
-channel_pair(int ends[2]);
+int channel_pair(int ends[2]);
 
 /* Has the kernel tell who sent each message that arrives at `end`. */
-int
-channel_want_sender(int end);
+int channel_want_sender(int end);
 
 /*
  * Sends one message with fd_count <= CHANNEL_FDS_MAX descriptors, which stay
  * the caller's. 0, or -1 with errno (EAGAIN: no room; EPIPE: nobody there).
  */
-int
-channel_send(int end, const void *bytes, size_t length, const int fds[],
+int channel_send(int end, const void *bytes, size_t length, const int fds[],
     size_t fd_count);
 
 struct channel_message {

@@ -4,11 +4,9 @@
 #include <stdint.h>
 
 /* Milliseconds of CLOCK_MONOTONIC: for deadlines and durations. */
-int64_t
-clock_now_ms(void);
+int64_t clock_now_ms(void);
 
 /* Milliseconds since 1970-01-01 UTC: for people to read. */
-int64_t
-clock_wall_ms(void);
+int64_t clock_wall_ms(void);
 
 #endif

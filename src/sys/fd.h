@@ -2,8 +2,7 @@
 #define SYS_FD_H
 
 /* Closes *fd unless it is -1 already, and makes it -1. errno is kept. */
-void
-fd_close(int *fd);
+void fd_close(int *fd);
 
 /*
  * The same for a socket that an untrusted process may hold too. Whoever
@@ -14,18 +13,15 @@ fd_close(int *fd);
  * then done its work). Needs fd_init. See socket(7), SO_LINGER.
  */
 #define CLOSE_BOUND_MS 10
-void
-fd_close_shared(int *fd);
+void fd_close_shared(int *fd);
 
 /* Installs the handler of the timer's SIGALRM, once at start. -1: errno. */
-int
-fd_init(void);
+int fd_init(void);
 
 /*
  * Closes a connection at once, whatever is unsent or unread: the peer gets
  * a RST. Never waits, even where SO_LINGER was set by someone else.
  */
-void
-fd_abort(int *fd);
+void fd_abort(int *fd);
 
 #endif

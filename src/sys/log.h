@@ -33,48 +33,34 @@ enum log_level {
  * Opens the sink; before that, and if it cannot be opened, lines go to
  * stderr. Returns 0, or -1 with errno (the sink stays stderr).
  */
-int
-log_open(enum image_log_sink sink, enum image_log_format format,
+int log_open(enum image_log_sink sink, enum image_log_format format,
     uint32_t syslog_facility, bool has_debug);
 
 /* Whether a line of this level would be written. */
-bool
-log_has(enum log_level level);
+bool log_has(enum log_level level);
 
 /* A line: begin, pairs, end. Values are bounded; a line is cut, never lost. */
-void
-log_begin(enum log_level level, const char *event);
+void log_begin(enum log_level level, const char *event);
 /* A word of ours: it needs neither quotes nor escapes. */
-void
-log_word(const char *key, const char *word);
+void log_word(const char *key, const char *word);
 /* Bytes of anybody's: quoted and escaped, cut at 1,024. */
-void
-log_bytes(const char *key, const void *bytes, size_t length);
-void
-log_text(const char *key, const char *text);
-void
-log_number(const char *key, uint64_t number);
+void log_bytes(const char *key, const void *bytes, size_t length);
+void log_text(const char *key, const char *text);
+void log_number(const char *key, uint64_t number);
 /* Seconds with three decimals, from milliseconds. */
-void
-log_duration(const char *key, int64_t duration_ms);
+void log_duration(const char *key, int64_t duration_ms);
 /* errno's name and number, as error=ENOENT. */
-void
-log_errno(int error);
+void log_errno(int error);
 /* addr= and port= */
-void
-log_addr(const struct addr *addr);
+void log_addr(const struct addr *addr);
 /* key=FILE:LINE */
-void
-log_place(const char *key, const char *file, uint32_t line);
-void
-log_end(void);
+void log_place(const char *key, const char *file, uint32_t line);
+void log_end(void);
 
 /* Writes what has been collected. Call once a turn, and before exit. */
-void
-log_flush(void);
+void log_flush(void);
 
 /* Lines lost since start, because the sink did not take them. */
-uint64_t
-log_lost(void);
+uint64_t log_lost(void);
 
 #endif
