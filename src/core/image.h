@@ -19,6 +19,23 @@
 #define IMAGE_MAGIC 0x31696d74u
 #define IMAGE_VERSION 1u
 
+/*
+ * Bounds that image_init enforces, so that readers can use fixed arrays. The
+ * bytes of one service's argv and env, their NULs included, stay far below
+ * what execve takes whatever the stack limit is (128 KiB, execve(2)).
+ */
+#define IMAGE_TEXT_MAX 4095u /* bytes of any string: a path, an argument */
+#define IMAGE_LINE_TEXT_MAX 255u /* bytes of a reply text or a summary */
+#define IMAGE_ARGV_MAX 256u /* words */
+#define IMAGE_ENV_MAX 256u /* words, without the peer's own */
+#define IMAGE_EXEC_BYTES_MAX 65536u
+#define IMAGE_GROUPS_MAX 4096u
+#define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
+#define IMAGE_WORKERS_MAX 64u
+#define IMAGE_TIMEOUT_MAX_MS 3600000u
+#define IMAGE_KEEPALIVE_MAX_S 32767u /* TCP_KEEPIDLE, tcp(7) */
+#define IMAGE_CAPABILITIES ((UINT64_C(1) << 41) - 1) /* capabilities(7) */
+
 /* A string: bytes of the strings section, with a NUL behind them. */
 struct image_text {
 	uint32_t offset;
@@ -97,14 +114,14 @@ struct image_service {
 	struct image_text name; /* folded */
 	struct image_place place;
 	struct image_range rules;
-	struct image_range argv; /* words; argv[0] first, never empty */
+	struct image_range argv; /* words; argv[0] first, at least one */
 	struct image_range env; /* words, KEY=VALUE: all but the peer's own */
 	struct image_range groups; /* of the gids section, sorted */
 	struct image_text program; /* absolute path to exec */
 	struct image_text chdir; /* absolute */
 	struct image_text reply_text; /* between `+` and CRLF */
 	struct image_text summary;
-	uint64_t capabilities; /* bit n: capability n is kept */
+	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
 	uint32_t uid, gid;
 	uint32_t sessions, per_source;
 	uint32_t keepalive_s; /* 0: off */
@@ -197,45 +214,39 @@ enum image_error {
 	IMAGE_BAD_NAMES,
 };
 
-const char *
-image_error_text(enum image_error error);
+const char *image_error_text(enum image_error error);
 
 /* The bytes one element of a section takes. */
-size_t
-image_element_bytes(enum image_section section);
+size_t image_element_bytes(enum image_section section);
 
 /*
  * Takes the block at base (8-aligned, of `size` bytes, unchanging) if every
  * offset, range, enum, order and bound in it holds; image is set only then.
  */
-enum image_error
-image_init(struct image *image, const void *base, size_t size);
+enum image_error image_init(struct image *image, const void *base, size_t size);
 
 /* Elements; index must be below the section's count. */
-const struct image_global *
-image_global(const struct image *image);
-uint32_t
-image_count(const struct image *image, enum image_section section);
+const struct image_global *image_global(const struct image *image);
+uint32_t image_count(const struct image *image, enum image_section section);
 const struct image_service *
 image_service(const struct image *image, uint32_t index);
 const struct image_listen *
 image_listen(const struct image *image, uint32_t index);
-const struct image_rule *
-image_rule(const struct image *image, uint32_t index);
+const struct image_rule *image_rule(const struct image *image, uint32_t index);
+const struct image_set *image_set(const struct image *image, uint32_t index);
+const struct image_v4 *image_v4(const struct image *image, uint32_t index);
+const struct image_v6 *image_v6(const struct image *image, uint32_t index);
 /* The service that entry `index` of the names table belongs to. */
-uint32_t
-image_name_service(const struct image *image, uint32_t index);
-uint32_t
-image_gid(const struct image *image, uint32_t index);
+uint32_t image_name_service(const struct image *image, uint32_t index);
+uint32_t image_gid(const struct image *image, uint32_t index);
+/* A service's groups, range.count of them; as setgroups(2) takes them. */
+const uint32_t *image_gids(const struct image *image, struct image_range range);
 /* A NUL-terminated string of the image; never NULL. */
-const char *
-image_text(const struct image *image, struct image_text text);
+const char *image_text(const struct image *image, struct image_text text);
 /* The word (argv, env) of a range's element. */
-struct image_text
-image_word(const struct image *image, uint32_t index);
+struct image_text image_word(const struct image *image, uint32_t index);
 /* The names table's bytes, to be copied for a parser. */
-const void *
-image_names_bytes(const struct image *image, size_t *size);
+const void *image_names_bytes(const struct image *image, size_t *size);
 
 /* Whether addr is in the set, by binary search. */
 bool

@@ -1,0 +1,151 @@
+/*
+ * Checks an image's services: what would be executed, as whom, for whom.
+ * Trusts that words, rules and the names table were checked before.
+ * Never takes a privilege that rootless services cannot have.
+ */
+#include "core/image_check.h"
+
+#include <string.h>
+
+/* The bytes that execve copies for these words, NULs included. */
+static uint32_t
+words_bytes(const struct image *image, struct image_range range)
+{
+	uint32_t bytes = 0;
+
+	for (uint32_t i = 0; i < range.count; i++)
+		bytes += image_word(image, range.first + i).length + 1;
+	return bytes;
+}
+
+static bool
+is_env(const struct image *image, struct image_range range)
+{
+	for (uint32_t i = 0; i < range.count; i++) {
+		const char *word =
+		    image_text(image, image_word(image, range.first + i));
+		const char *equals = strchr(word, '=');
+
+		if (equals == NULL || equals == word)
+			return false;
+	}
+	return true;
+}
+
+static enum image_error
+check_exec(const struct image *image, const struct image_service *service)
+{
+	if (!image_has_path(image, service->program) ||
+	    !image_has_path(image, service->chdir))
+		return IMAGE_BAD_TEXT;
+	if (!image_has_range(image, IMAGE_WORDS, service->argv) ||
+	    !image_has_range(image, IMAGE_WORDS, service->env))
+		return IMAGE_BAD_RANGE;
+	if (service->argv.count < 1 || service->argv.count > IMAGE_ARGV_MAX ||
+	    service->env.count > IMAGE_ENV_MAX)
+		return IMAGE_BAD_VALUE;
+	if (words_bytes(image, service->argv) +
+		words_bytes(image, service->env) >
+	    IMAGE_EXEC_BYTES_MAX)
+		return IMAGE_BAD_VALUE;
+	return is_env(image, service->env) ? IMAGE_OK : IMAGE_BAD_VALUE;
+}
+
+static enum image_error
+check_groups(const struct image *image, struct image_range range)
+{
+	if (!image_has_range(image, IMAGE_GIDS, range))
+		return IMAGE_BAD_RANGE;
+	if (range.count > IMAGE_GROUPS_MAX)
+		return IMAGE_BAD_VALUE;
+
+	const uint32_t *gids = image_gids(image, range);
+
+	for (uint32_t i = 0; i < range.count; i++) {
+		if (gids[i] == UINT32_MAX)
+			return IMAGE_BAD_VALUE;
+		if (i > 0 && gids[i - 1] >= gids[i])
+			return IMAGE_BAD_ORDER;
+	}
+	return IMAGE_OK;
+}
+
+/* `self` cannot be given what only root can give. */
+static bool
+is_privilege(const struct image_service *service)
+{
+	const uint8_t privileged =
+	    IMAGE_SERVICE_NEW_PRIVILEGES | IMAGE_SERVICE_CAPABILITIES_ALL;
+
+	if ((service->flags & ~IMAGE_SERVICE_FLAGS) != 0 ||
+	    (service->capabilities & ~IMAGE_CAPABILITIES) != 0)
+		return false;
+	if ((service->flags & IMAGE_SERVICE_CAPABILITIES_ALL) != 0 &&
+	    service->capabilities != 0)
+		return false;
+	return (service->flags & IMAGE_SERVICE_SELF) == 0 ||
+	    ((service->flags & privileged) == 0 && service->capabilities == 0 &&
+		service->groups.count == 0);
+}
+
+static enum image_error
+check_service(const struct image *image, const struct image_service *service)
+{
+	enum image_error error = check_exec(image, service);
+
+	if (error != IMAGE_OK)
+		return error;
+	error = check_groups(image, service->groups);
+	if (error != IMAGE_OK)
+		return error;
+	if (!image_has_text(image, service->name, NAME_MAX_BYTES) ||
+	    !image_has_place(image, &service->place) ||
+	    !image_has_line_text(image, service->reply_text) ||
+	    !image_has_line_text(image, service->summary))
+		return IMAGE_BAD_TEXT;
+	if (!image_has_range(image, IMAGE_RULES, service->rules))
+		return IMAGE_BAD_RANGE;
+	if (!is_privilege(service) || service->uid == UINT32_MAX ||
+	    service->gid == UINT32_MAX || !image_is_limit(service->sessions) ||
+	    !image_is_limit(service->per_source) ||
+	    service->keepalive_s > IMAGE_KEEPALIVE_MAX_S ||
+	    service->umask > 0777 || service->reply > IMAGE_REPLY_SERVICE ||
+	    service->stderr_to > IMAGE_STDERR_SOCKET ||
+	    service->leftovers > IMAGE_LEFTOVERS_KEEP)
+		return IMAGE_BAD_VALUE;
+	return IMAGE_OK;
+}
+
+/*
+ * The table is sorted, so if every service finds itself there under its own
+ * name, and the entries found come in rising order, services are sorted too.
+ */
+enum image_error
+image_check_services(const struct image *image)
+{
+	int64_t before = -1;
+
+	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++) {
+		const struct image_service *service = image_service(image, i);
+		enum image_error error = check_service(image, service);
+
+		if (error != IMAGE_OK)
+			return error;
+
+		const char *name = image_text(image, service->name);
+		int64_t found = names_find(
+		    &image->names, (const uint8_t *)name, service->name.length);
+		size_t length;
+
+		if (found < 0 ||
+		    memcmp(name,
+			names_get(&image->names, (uint32_t)found, &length),
+			service->name.length) != 0 ||
+		    image_name_service(image, (uint32_t)found) != i)
+			return IMAGE_BAD_NAMES;
+		if (found <= before)
+			return IMAGE_BAD_ORDER;
+		before = found;
+	}
+	return IMAGE_OK;
+}
