@@ -43,7 +43,6 @@ struct spawn {
  * EINVAL). A child that fails on the way exits with one of the statuses
  * above; the caller learns of it by waiting.
  */
-pid_t
-spawn_program(const struct spawn *spawn);
+pid_t spawn_program(const struct spawn *spawn);
 
 #endif
