@@ -19,7 +19,7 @@
  *            has: no capabilities, no_new_privs, Landlock, limits, filter.
  *
  * Landlock is a second wall behind the empty root and the filter. A kernel
- * without it (landlock_abi() < 0) does not keep a parser of any kind from
+ * without it (landlock_abi() == 0) does not keep a parser of any kind from
  * starting; the parent says so when it starts. Any other failure does.
  */
 enum room_kind {
@@ -43,12 +43,10 @@ struct room {
 #define ROOM_NAMESPACE_FD 6
 
 /* The words of enum room_kind, for argv, the policy and the log. */
-const char *
-room_word(enum room_kind kind);
+const char *room_word(enum room_kind kind);
 
 /* True and *kind, if it is one of these words. */
-bool
-room_from_word(enum room_kind *kind, const char *word);
+bool room_from_word(enum room_kind *kind, const char *word);
 
 /*
  * Once at start. For ROOM_FULL a short-lived child makes the one set of empty
@@ -56,10 +54,8 @@ room_from_word(enum room_kind *kind, const char *word);
  * descriptors are kept in *room until room_finish. SIGCHLD may stay blocked:
  * the child is waited for. Returns 0, or -1 with errno.
  */
-int
-room_prepare(struct room *room, enum room_kind kind);
-void
-room_finish(struct room *room);
+int room_prepare(struct room *room, enum room_kind kind);
+void room_finish(struct room *room);
 
 /*
  * Starts the parser program behind program_fd (see sys/spawn.h) with argv
@@ -75,22 +71,18 @@ room_finish(struct room *room);
  * is confined. STEP_NONE is never sent; a child that ends with nothing in the
  * pipe could not execute the program.
  */
-pid_t
-room_spawn(const struct room *room, int program_fd, int channel_fd,
+pid_t room_spawn(const struct room *room, int program_fd, int channel_fd,
     int names_fd, int status_fd, uid_t uid, gid_t gid);
 
 /* In the parser. Each returns 0, or -1 with errno. */
 
 /* Joins the namespaces at ROOM_NAMESPACE_FD and up, and closes them. */
-int
-room_join(void);
+int room_join(void);
 
 /* Swaps the root for an empty, read-only one (CAP_SYS_ADMIN needed). */
-int
-room_empty_root(void);
+int room_empty_root(void);
 
 /* Verifies that / is an empty, read-only tmpfs; EEXIST or EROFS if not. */
-int
-room_verify_root(void);
+int room_verify_root(void);
 
 #endif

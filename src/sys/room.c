@@ -1,0 +1,248 @@
+/*
+ * Where the parser is: namespaces with nothing in them and an empty root.
+ * Trusts the kernel, after asking it again (room_verify_root).
+ * Never lets a parser start in less than the kind of room it was told.
+ */
+#include "sys/room.h"
+
+#include "sys/channel.h"
+#include "sys/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/vfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+static const struct namespace
+{
+	int flag;
+	const char *path;
+}
+namespaces[ROOM_NAMESPACES] = {
+	{ CLONE_NEWNS, "/proc/self/ns/mnt" },
+	{ CLONE_NEWNET, "/proc/self/ns/net" },
+	{ CLONE_NEWIPC, "/proc/self/ns/ipc" },
+	{ CLONE_NEWUTS, "/proc/self/ns/uts" },
+	{ CLONE_NEWCGROUP, "/proc/self/ns/cgroup" },
+};
+
+static const char *const words[] = {
+	[ROOM_FULL] = "full",
+	[ROOM_USER] = "user",
+	[ROOM_REDUCED] = "reduced",
+};
+
+const char *
+room_word(enum room_kind kind)
+{
+	return words[kind];
+}
+
+bool
+room_from_word(enum room_kind *kind, const char *word)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], word) != 0)
+			continue;
+		*kind = (enum room_kind)i;
+		return true;
+	}
+	return false;
+}
+
+static int
+namespace_flags(void)
+{
+	int flags = 0;
+
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
+		flags |= namespaces[i].flag;
+	return flags;
+}
+
+/*
+ * The new root is mounted on a directory that is always there, and /proc is:
+ * a user namespace is made through it. The old root ends up below the new one
+ * and is then detached with all that is mounted in it (pivot_root(2)).
+ */
+int
+room_empty_root(void)
+{
+	const unsigned long flags =
+	    MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", "/proc", "tmpfs", flags,
+		"size=4k,nr_inodes=1,mode=0555") != 0 ||
+	    chdir("/proc") != 0)
+		return -1;
+	if (syscall(SYS_pivot_root, ".", ".") != 0 ||
+	    umount2(".", MNT_DETACH) != 0)
+		return -1;
+	return chdir("/");
+}
+
+static int
+verify_no_entries(void)
+{
+	DIR *root = opendir("/");
+	const struct dirent *entry;
+	int result = 0;
+
+	if (root == NULL)
+		return -1;
+	for (entry = readdir(root); entry != NULL; entry = readdir(root))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			result = -1;
+	(void)closedir(root);
+	if (result != 0)
+		errno = EEXIST;
+	return result;
+}
+
+int
+room_verify_root(void)
+{
+	struct statfs root;
+
+	if (statfs("/", &root) != 0)
+		return -1;
+	if (root.f_type != TMPFS_MAGIC || (root.f_flags & MS_RDONLY) == 0) {
+		errno = EROFS;
+		return -1;
+	}
+	return verify_no_entries();
+}
+
+/* The descriptors are opened before the root, and /proc with it, goes. */
+static int
+make_namespaces(int fds[ROOM_NAMESPACES])
+{
+	if (unshare(namespace_flags()) != 0)
+		return -1;
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++) {
+		fds[i] = open(namespaces[i].path, O_RDONLY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return -1;
+	}
+	if (room_empty_root() != 0)
+		return -1;
+	return room_verify_root();
+}
+
+/* The helper: all of them and 0, or none and errno. */
+static _Noreturn void
+send_namespaces(int end)
+{
+	int fds[ROOM_NAMESPACES];
+	int32_t error = 0;
+	size_t count = ROOM_NAMESPACES;
+
+	if (make_namespaces(fds) != 0) {
+		error = errno;
+		count = 0;
+	}
+	_exit(channel_send(end, &error, sizeof(error), fds, count) != 0);
+}
+
+/* Takes what the helper sends; it is our own code, but may have died. */
+static int
+receive_namespaces(int end, int fds[ROOM_NAMESPACES])
+{
+	int32_t error = 0;
+	union {
+		char bytes[CMSG_SPACE(ROOM_NAMESPACES * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { .iov_base = &error, .iov_len = sizeof(error) };
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	ssize_t length = recvmsg(end, &message, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+
+	if (length < 0)
+		return -1;
+	if ((size_t)length != sizeof(error)) {
+		errno = ECHILD;
+		return -1;
+	}
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	/* At the descriptor limit a message arrives without them. */
+	if ((message.msg_flags & MSG_CTRUNC) != 0 || rights == NULL ||
+	    rights->cmsg_len != CMSG_LEN(ROOM_NAMESPACES * sizeof(int))) {
+		errno = EMFILE;
+		return -1;
+	}
+	memcpy(fds, CMSG_DATA(rights), ROOM_NAMESPACES * sizeof(int));
+	return 0;
+}
+
+static int
+prepare_full(int fds[ROOM_NAMESPACES])
+{
+	int ends[2];
+	pid_t helper;
+	int result = -1;
+
+	if (channel_pair(ends) != 0)
+		return -1;
+	helper = fork();
+	if (helper == 0)
+		send_namespaces(ends[1]);
+	fd_close(&ends[1]);
+	if (helper > 0) {
+		int error;
+
+		result = receive_namespaces(ends[0], fds);
+		error = errno;
+		while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+			continue;
+		errno = error;
+	}
+	fd_close(&ends[0]);
+	return result;
+}
+
+int
+room_prepare(struct room *room, enum room_kind kind)
+{
+	room->kind = kind;
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
+		room->namespaces[i] = -1;
+	if (kind != ROOM_FULL)
+		return 0;
+	return prepare_full(room->namespaces);
+}
+
+void
+room_finish(struct room *room)
+{
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
+		fd_close(&room->namespaces[i]);
+}
+
+int
+room_join(void)
+{
+	for (int i = 0; i < ROOM_NAMESPACES; i++)
+		if (setns(ROOM_NAMESPACE_FD + i, namespaces[i].flag) != 0)
+			return -1;
+	return close_range(
+	    ROOM_NAMESPACE_FD, ROOM_NAMESPACE_FD + ROOM_NAMESPACES - 1, 0);
+}

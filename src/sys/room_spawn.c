@@ -1,0 +1,158 @@
+/*
+ * Starting a parser: the child's half that has to come before the exec. What
+ * is left to do the parser does itself, and says which step failed.
+ * Trusts the caller for the descriptors.
+ * Never gives a parser a namespace of the parent's that its kind replaces.
+ */
+#include "sys/room.h"
+
+#include "core/step.h"
+#include "sys/spawn.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* A sanitizer reports on stderr; otherwise a parser has nothing to say. */
+#ifdef TCPMUXD_SANITIZE
+#define PARSER_STDERR STDERR_FILENO
+#else
+#define PARSER_STDERR (-1)
+#endif
+
+#define ID_BYTES 11 /* a 32-bit number in decimal, and the end */
+
+struct start {
+	enum room_kind kind;
+	uid_t uid;
+	gid_t gid;
+};
+
+static int
+write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return -1;
+	length = write(fd, text, strlen(text));
+	(void)close(fd);
+	return length == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* The one id there is keeps its number: nobody is root in there. */
+static int
+write_map(const char *path, unsigned id)
+{
+	char line[2 * ID_BYTES + 3];
+
+	(void)snprintf(line, sizeof(line), "%u %u 1", id, id);
+	return write_file(path, line);
+}
+
+/*
+ * Files of a process that is not dumpable belong to root, so it is made so
+ * for this moment. The exec that follows would take the capabilities of a uid
+ * that is not 0, but for ambient ones: those which the parser needs to build
+ * its room with, and drops.
+ */
+static int
+enter_user_namespace(const struct start *start)
+{
+	if (prctl(PR_SET_DUMPABLE, 1) != 0 ||
+	    write_file("/proc/self/setgroups", "deny") != 0 ||
+	    write_map("/proc/self/uid_map", start->uid) != 0 ||
+	    write_map("/proc/self/gid_map", start->gid) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0) != 0)
+		return -1;
+	if (capng_get_caps_process() != 0 ||
+	    capng_updatev(CAPNG_ADD, CAPNG_INHERITABLE | CAPNG_AMBIENT,
+		CAP_SYS_ADMIN, CAP_SETPCAP, -1) != 0 ||
+	    capng_apply(CAPNG_SELECT_CAPS) != 0 ||
+	    capng_apply(CAPNG_SELECT_AMBIENT) != 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+fail(enum step step)
+{
+	const struct status status = { .step = step, .error = (uint32_t)errno };
+	uint8_t bytes[STATUS_BYTES];
+
+	status_encode(bytes, &status);
+	/* Either way the child ends, and the pipe with it. */
+	if (write(ROOM_STATUS_FD, bytes, sizeof(bytes)) < 0)
+		return -1;
+	return -1;
+}
+
+/* Out of the parent's session: a terminal's signals are not for parsers. */
+static int
+prepare(void *context)
+{
+	const struct start *start = context;
+
+	if (setsid() < 0)
+		return fail(STEP_PROCESS_GROUP);
+	if (start->kind == ROOM_USER && enter_user_namespace(start) != 0)
+		return fail(STEP_USER_NAMESPACE);
+	return 0;
+}
+
+static unsigned long
+clone_flags(enum room_kind kind)
+{
+	switch (kind) {
+	case ROOM_FULL:
+		return CLONE_NEWPID;
+	case ROOM_USER:
+		return CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS |
+		    CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+		    CLONE_NEWCGROUP;
+	case ROOM_REDUCED:
+		return 0;
+	}
+	return 0;
+}
+
+pid_t
+room_spawn(const struct room *room, int program_fd, int channel_fd,
+    int names_fd, int status_fd, uid_t uid, gid_t gid)
+{
+	struct start start = { .kind = room->kind, .uid = uid, .gid = gid };
+	char uid_text[ID_BYTES];
+	char gid_text[ID_BYTES];
+	const char *argv[] = { "tcpmuxd-parser", room_word(room->kind),
+		uid_text, gid_text, NULL };
+	int fds[3 + ROOM_NAMESPACES] = { channel_fd, names_fd, status_fd };
+	struct spawn spawn = { .program_fd = program_fd,
+		.argv = argv,
+		.fds = fds,
+		.fd_count = 3,
+		.stderr_fd = PARSER_STDERR,
+		.clone_flags = clone_flags(room->kind),
+		.prepare = prepare,
+		.context = &start };
+
+	if (room->kind == ROOM_USER && (uid != geteuid() || gid != getegid())) {
+		errno = EINVAL;
+		return -1;
+	}
+	(void)snprintf(uid_text, sizeof(uid_text), "%u", uid);
+	(void)snprintf(gid_text, sizeof(gid_text), "%u", gid);
+	if (room->kind == ROOM_FULL) {
+		memcpy(fds + 3, room->namespaces, sizeof(room->namespaces));
+		spawn.fd_count += ROOM_NAMESPACES;
+	}
+	return spawn_program(&spawn);
+}
