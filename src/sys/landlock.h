@@ -12,8 +12,7 @@
 #define LANDLOCK_ABI_SCOPES 6
 
 /* The ABI version the running kernel offers; 0: Landlock is not there. */
-int
-landlock_abi(void);
+int landlock_abi(void);
 
 /*
  * Closes to the caller everything that this kernel's Landlock knows: every
@@ -22,8 +21,7 @@ landlock_abi(void);
  * has no Landlock, or what landlock_create_ruleset(2) or
  * landlock_restrict_self(2) say.
  */
-int
-landlock_deny_all(void);
+int landlock_deny_all(void);
 
 /*
  * A ruleset that takes away nothing but reaching out of its domain: whoever
@@ -34,14 +32,12 @@ landlock_deny_all(void);
  * processes may enter, each entry being a domain of its own; or -1 with
  * errno: EOPNOTSUPP if the kernel's ABI is below LANDLOCK_ABI_REFER.
  */
-int
-landlock_session_ruleset(void);
+int landlock_session_ruleset(void);
 
 /*
  * Enters a new domain of this ruleset. Async-signal-safe. Returns 0, or -1
  * with errno, EPERM if no_new_privs is not set.
  */
-int
-landlock_enter(int ruleset_fd);
+int landlock_enter(int ruleset_fd);
 
 #endif

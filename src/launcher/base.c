@@ -1,0 +1,277 @@
+/*
+ * The launcher's start: everything that is the same for all of its launches,
+ * so that no launch pays for it.
+ * Trusts the parent's descriptors once they are what they should be.
+ * Never goes on after a failed step.
+ */
+#include "launcher/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "core/step.h"
+#include "sys/drop.h"
+#include "sys/landlock.h"
+
+#define BIT(capability) (UINT64_C(1) << (capability))
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SIGNALS_MAX 64
+#define SIGNALS_BYTES 8u /* of the kernel's own signal set */
+
+/* What a common launcher keeps of root's capabilities, and why. */
+static const uint64_t common_capabilities =
+    BIT(CAP_SETUID) | /* become the service's user */
+    BIT(CAP_SETGID) | /* take its groups */
+    BIT(CAP_SETPCAP) | /* lock NOROOT */
+    BIT(CAP_DAC_READ_SEARCH); /* chdir where only the user may look */
+
+static const char *const kind_words[] = {
+	[BASE_COMMON] = "base",
+	[BASE_FULL] = "full",
+	[BASE_SELF] = "self",
+};
+
+static int
+fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* Root for the first two kinds, and for the third anybody else. */
+static int
+check_ids(struct base *base)
+{
+	const struct drop_ids ids = { .uid = getuid(),
+		.gid = getgid(),
+		.group_count = (size_t)getgroups(0, NULL) };
+
+	if ((ids.uid == 0) == (base->kind == BASE_SELF))
+		return fail(EPERM);
+	base->uid = ids.uid;
+	base->gid = ids.gid;
+	base->group_count = (uint32_t)ids.group_count;
+	if (drop_get_securebits(&base->securebits) != 0)
+		return -1;
+	return drop_verify_ids(&ids);
+}
+
+static int
+check_channel(void)
+{
+	int type;
+	socklen_t length = sizeof(type);
+
+	if (getsockopt(BASE_CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &length) !=
+	    0)
+		return -1;
+	return type == SOCK_SEQPACKET ? 0 : fail(EPROTOTYPE);
+}
+
+/* 0 and 1 /dev/null, 2 at least that; 3, 4 and 5 as given; nothing else. */
+static int
+place_descriptors(struct base *base)
+{
+	const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)base;
+	if (null_fd == -1 || check_channel() != 0 ||
+	    fcntl(BASE_IMAGE_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(BASE_CHANNEL_FD, F_SETFD, FD_CLOEXEC) != 0)
+		return -1;
+	if (fcntl(STDERR_FILENO, F_GETFD) == -1 &&
+	    dup2(null_fd, STDERR_FILENO) == -1)
+		return -1;
+	if ((null_fd != 0 && dup3(null_fd, 0, O_CLOEXEC) == -1) ||
+	    dup3(0, 1, O_CLOEXEC) == -1)
+		return -1;
+	return close_range(BASE_STATUS_FD + 1, ~0U, 0);
+}
+
+/*
+ * All to their defaults, by the system call: glibc keeps two for itself and
+ * would leave them ignored. SIGPIPE alone stays blocked, so that a status pipe
+ * which nobody reads any more does not end the launcher.
+ */
+static int
+reset_signals(struct base *base)
+{
+	static const unsigned char default_action[64]; /* larger than any */
+	const uint64_t blocked = UINT64_C(1) << (SIGPIPE - 1);
+
+	(void)base;
+	for (int i = 1; i <= SIGNALS_MAX; i++) {
+		if (i == SIGKILL || i == SIGSTOP)
+			continue;
+		if (syscall(SYS_rt_sigaction, i, default_action, NULL,
+			SIGNALS_BYTES) != 0)
+			return -1;
+	}
+	return (int)syscall(
+	    SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, SIGNALS_BYTES);
+}
+
+/* No controlling terminal, for it and all its services. */
+static int
+lead_session(struct base *base)
+{
+	(void)base;
+	if (getsid(0) == getpid())
+		return 0;
+	return setsid() == -1 ? -1 : 0;
+}
+
+/* An image that can still change would not stay the one that was checked. */
+static int
+take_image(struct base *base)
+{
+	const int seals = fcntl(BASE_IMAGE_FD, F_GET_SEALS);
+	struct stat status;
+	void *bytes;
+
+	if (seals == -1 || fstat(BASE_IMAGE_FD, &status) != 0)
+		return -1;
+	if ((seals & SEALS) != SEALS)
+		return fail(EPERM);
+	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED,
+	    BASE_IMAGE_FD, 0);
+	if (bytes == MAP_FAILED)
+		return -1;
+	if (image_init(&base->image, bytes, (size_t)status.st_size) != IMAGE_OK)
+		return fail(EBADMSG);
+	return close(BASE_IMAGE_FD);
+}
+
+static int
+leave_directory(struct base *base)
+{
+	(void)base;
+	return chdir("/");
+}
+
+/* Empty for the common base; whole, for the child to cut, for the full one. */
+static int
+cut_bounding_set(struct base *base)
+{
+	return base->kind == BASE_COMMON ? drop_bounding(0) : 0;
+}
+
+static int
+cut_capabilities(struct base *base)
+{
+	struct drop_capabilities sets;
+
+	if (drop_get_capabilities(&sets) != 0 || drop_clear_ambient() != 0)
+		return -1;
+	base->capabilities = sets.permitted;
+	sets.inheritable = 0;
+	if (base->kind == BASE_COMMON)
+		sets.permitted &= common_capabilities;
+	if (base->kind == BASE_SELF)
+		sets.permitted = 0;
+	sets.effective = sets.permitted;
+	if (drop_set_capabilities(&sets) != 0)
+		return -1;
+	return drop_verify_capabilities(&sets);
+}
+
+/* Until exec nobody with a service's uid may look into its child: the
+ * policy's image is still mapped there. */
+static int
+close_memory(struct base *base)
+{
+	(void)base;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* A kernel without Landlock: the parent's report says what is weaker. */
+static int
+prepare_landlock(struct base *base)
+{
+	const int fd = landlock_session_ruleset();
+
+	base->ruleset_fd = -1;
+	base->first_free_fd = BASE_RULESET_FD;
+	if (fd == -1)
+		return errno == EOPNOTSUPP ? 0 : -1;
+	if (fd != BASE_RULESET_FD) {
+		if (dup3(fd, BASE_RULESET_FD, O_CLOEXEC) == -1)
+			return -1;
+		close(fd);
+	}
+	base->ruleset_fd = BASE_RULESET_FD;
+	base->first_free_fd = BASE_RULESET_FD + 1;
+	return 0;
+}
+
+/* In this order: what a later row needs, no earlier one takes away. */
+static const struct {
+	enum step step;
+	int (*take)(struct base *base);
+} steps[] = {
+	{ STEP_ARGUMENTS, check_ids },
+	{ STEP_DESCRIPTORS, place_descriptors },
+	{ STEP_SIGNALS, reset_signals },
+	{ STEP_PROCESS_GROUP, lead_session },
+	{ STEP_IMAGE, take_image },
+	{ STEP_CHDIR, leave_directory },
+	{ STEP_BOUNDING_SET, cut_bounding_set },
+	{ STEP_CAPABILITIES, cut_capabilities },
+	{ STEP_DUMPABLE, close_memory },
+	{ STEP_LANDLOCK, prepare_landlock },
+};
+
+static int
+find_kind(enum base_kind *kind, const char *word)
+{
+	const int count = sizeof(kind_words) / sizeof(kind_words[0]);
+
+	for (int i = 0; word != NULL && i < count; i++) {
+		if (strcmp(word, kind_words[i]) != 0)
+			continue;
+		*kind = (enum base_kind)i;
+		return 0;
+	}
+	return fail(EINVAL);
+}
+
+static void
+report(enum step step)
+{
+	const struct status status = { .step = step, .error = (uint32_t)errno };
+	uint8_t bytes[STATUS_BYTES];
+
+	status_encode(bytes, &status);
+	/* Who does not read it sees an exit status that is not 0. */
+	(void)!write(BASE_STATUS_FD, bytes, sizeof(bytes));
+}
+
+bool
+base_build(struct base *base, const char *kind_word)
+{
+	enum step failed = STEP_NONE;
+
+	if (fcntl(BASE_STATUS_FD, F_SETFD, FD_CLOEXEC) != 0)
+		return false;
+	if (find_kind(&base->kind, kind_word) != 0)
+		failed = STEP_ARGUMENTS;
+	for (size_t i = 0;
+	     failed == STEP_NONE && i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (steps[i].take(base) != 0)
+			failed = steps[i].step;
+	if (failed != STEP_NONE)
+		report(failed);
+	close(BASE_STATUS_FD);
+	return failed == STEP_NONE;
+}

@@ -1,0 +1,47 @@
+#ifndef LAUNCHER_BASE_H
+#define LAUNCHER_BASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/image.h"
+
+/*
+ * What all launches of one launcher stand on. Its words are what argv[1] of
+ * tcpmuxd-launcher says.
+ */
+enum base_kind {
+	BASE_COMMON, /* "base": root, an empty bounding set for all to inherit
+		      */
+	BASE_FULL, /* "full": root, and services that keep some of its rights */
+	BASE_SELF, /* "self": tcpmuxd without root: nobody to become */
+};
+
+/* What the parent gives the launcher, beside stderr. */
+#define BASE_CHANNEL_FD 3
+#define BASE_IMAGE_FD 4
+#define BASE_STATUS_FD 5
+
+/* What it has once it stands. */
+#define BASE_NULL_FD 0 /* /dev/null; so is 1 */
+#define BASE_RULESET_FD 4
+
+struct base {
+	enum base_kind kind;
+	struct image image;
+	uint64_t capabilities; /* all that tcpmuxd has */
+	unsigned securebits; /* as inherited */
+	uint32_t uid, gid; /* its own */
+	uint32_t group_count;
+	int ruleset_fd; /* of a session's Landlock domain; -1: no Landlock */
+	unsigned first_free_fd; /* this one and all above it are unused */
+};
+
+/*
+ * Builds it, once, in a process just exec'ed. A step that fails is told
+ * through the status pipe, {step, errno}. Whatever happened, the pipe is closed
+ * afterwards. Returns whether the base stands.
+ */
+bool base_build(struct base *base, const char *kind_word);
+
+#endif

@@ -1,0 +1,51 @@
+#ifndef LAUNCHER_CHILD_H
+#define LAUNCHER_CHILD_H
+
+#include <stdint.h>
+
+#include "launcher/base.h"
+#include "launcher/plan.h"
+
+/*
+ * The steps of a launch, taken in the child in the order of launch.c's
+ * table. All are async-signal-safe and return 0, or -1 with errno: the child
+ * then ends. Each makes sure that it has taken effect wherever the kernel
+ * can be asked.
+ */
+
+/* Where the status pipe is once the descriptors are in their places. */
+#define CHILD_STATUS_FD 3
+
+struct child {
+	const struct base *base;
+	const struct plan *plan;
+	uint64_t session;
+	int socket_fd; /* owned, like the other two; 0 once in its place */
+	int status_fd;
+	int stderr_fd; /* -1 unless the service has a pipe */
+};
+
+/* place.c: what it inherits, and where it is. */
+int child_announce(struct child *child);
+int child_lead_group(struct child *child);
+int child_reset_signals(struct child *child);
+int child_place_descriptors(struct child *child);
+int child_reset_socket(struct child *child);
+int child_set_umask(struct child *child);
+int child_change_directory(struct child *child);
+
+/* become.c: who it is, and what it may do. */
+int child_set_groups(struct child *child);
+int child_set_gid(struct child *child);
+int child_cut_bounding_set(struct child *child);
+int child_lock_root(struct child *child);
+int child_set_uid(struct child *child);
+int child_cut_capabilities(struct child *child);
+int child_verify(struct child *child);
+int child_refuse_privileges(struct child *child);
+int child_enter_domain(struct child *child);
+
+/* program.c: whether execve would do. */
+int child_check_program(struct child *child);
+
+#endif

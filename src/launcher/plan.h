@@ -1,0 +1,48 @@
+#ifndef LAUNCHER_PLAN_H
+#define LAUNCHER_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/image.h"
+#include "core/message.h"
+#include "launcher/base.h"
+
+/* TCPLOCALIP, TCPLOCALPORT, TCPREMOTEIP, TCPREMOTEPORT, REMOTE_ADDR,
+ * REMOTE_HOST, REMOTE_PORT: the words no policy can know beforehand. */
+#define PLAN_PEER_WORDS 7u
+#define PLAN_PEER_WORD_BYTES (16u + ADDR_TEXT_BYTES)
+#define PLAN_REPLY_MAX (1u + IMAGE_LINE_TEXT_MAX + 2u)
+
+/*
+ * Everything that a launched child needs to know, worked out before the
+ * clone: the child only carries it out. Pointers lead into the image, and
+ * from argv and envp also into the plan itself: it must not be copied.
+ */
+struct plan {
+	const struct image_service *service;
+	const char *program, *chdir;
+	const char *argv[IMAGE_ARGV_MAX + 1];
+	const char *envp[PLAN_PEER_WORDS + IMAGE_ENV_MAX + 1];
+	const uint32_t *groups; /* NULL: those it has, only counted */
+	uint32_t group_count;
+	uint32_t uid, gid;
+	uint64_t capabilities; /* kept: permitted and effective */
+	uint64_t inheritable; /* of these; ambient too */
+	bool has_new_privileges;
+	char reply[PLAN_REPLY_MAX]; /* not terminated */
+	size_t reply_length; /* 0: the service speaks first */
+	char peer_words[PLAN_PEER_WORDS][PLAN_PEER_WORD_BYTES];
+};
+
+/*
+ * Makes the plan of one launch. 0, or -1 with errno: EINVAL if there is no
+ * such service or a stderr pipe is missing or too many, EPERM if the service
+ * is disabled or asks for what this base is not for.
+ */
+int plan_make(
+    struct plan *plan, const struct base *base, const struct launch *launch);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * Whether execve would run the service's program, asked before the client
+ * hears `+`: the file, and what it names as its loader or interpreter.
+ * Trusts no file; reads a bounded number of bytes of each.
+ * Never opens what is not a regular file.
+ */
+#include "launcher/child.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define HEAD_BYTES 1024u /* the headers of nearly all programs, in one read */
+#define LINE_BYTES 256u /* as much of a `#!` line as the kernel looks at */
+#define HEADERS_MAX 64u /* program headers of one file */
+#define SCRIPTS_MAX 5 /* `#!` naming `#!`: the kernel follows as many */
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define MACHINE EM_AARCH64
+#else
+#error "name this machine's ELF number here"
+#endif
+
+struct file {
+	int fd; /* owned; -1: it may be executed, but not read */
+	size_t length; /* of head */
+	char head[HEAD_BYTES];
+};
+
+static int
+refuse(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* With effective ids and capabilities, as execve; access(2) uses others. */
+static int
+check_executable(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return -1;
+	if (!S_ISREG(status.st_mode))
+		return refuse(EACCES);
+	return (int)syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
+}
+
+static int
+file_open(struct file *file, const char *path)
+{
+	ssize_t length;
+
+	file->length = 0;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (file->fd == -1)
+		return errno == EACCES ? 0 : -1;
+	length = pread(file->fd, file->head, sizeof(file->head), 0);
+	if (length == -1)
+		return -1;
+	file->length = (size_t)length;
+	return 0;
+}
+
+/* Bytes [offset, offset + length) of the file. */
+static int
+file_read(const struct file *file, void *to, size_t length, uint64_t offset)
+{
+	ssize_t count;
+
+	if (offset <= file->length && length <= file->length - offset) {
+		memcpy(to, file->head + offset, length);
+		return 0;
+	}
+	if (offset > INT64_MAX)
+		return refuse(ENOEXEC);
+	count = pread(file->fd, to, length, (off_t)offset);
+	if (count == -1)
+		return -1;
+	return (size_t)count == length ? 0 : refuse(ENOEXEC);
+}
+
+/* Only this machine's own: other ABIs are not confined alike. */
+static bool
+is_native(const Elf64_Ehdr *header)
+{
+	return header->e_ident[EI_CLASS] == ELFCLASS64 &&
+	    header->e_machine == MACHINE &&
+	    (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
+	    header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum > 0 &&
+	    header->e_phnum <= HEADERS_MAX;
+}
+
+static int
+check_loader(const struct file *file, const Elf64_Phdr *header)
+{
+	char path[PATH_MAX];
+
+	if (header->p_filesz < 2 || header->p_filesz > sizeof(path))
+		return refuse(ENOEXEC);
+	if (file_read(file, path, header->p_filesz, header->p_offset) != 0)
+		return -1;
+	if (path[header->p_filesz - 1] != '\0')
+		return refuse(ENOEXEC);
+	return check_executable(path) == 0 ? 0 : refuse(ELIBACC);
+}
+
+static int
+check_elf(const struct file *file)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[HEADERS_MAX];
+
+	if (file_read(file, &header, sizeof(header), 0) != 0)
+		return -1;
+	if (!is_native(&header))
+		return refuse(ENOEXEC);
+	if (file_read(file, segments, header.e_phnum * sizeof(segments[0]),
+		header.e_phoff) != 0)
+		return -1;
+	for (size_t i = 0; i < header.e_phnum; i++)
+		if (segments[i].p_type == PT_INTERP)
+			return check_loader(file, &segments[i]);
+	return 0;
+}
+
+/* The first word behind `#!`, as the kernel reads it, execve(2). */
+static int
+read_interpreter(const struct file *file, char path[LINE_BYTES])
+{
+	const size_t length =
+	    file->length < LINE_BYTES ? file->length : LINE_BYTES;
+	size_t first = 2;
+	size_t end;
+
+	while (first < length &&
+	    (file->head[first] == ' ' || file->head[first] == '\t'))
+		first++;
+	end = first;
+	while (end < length && file->head[end] != ' ' &&
+	    file->head[end] != '\t' && file->head[end] != '\n' &&
+	    file->head[end] != '\0')
+		end++;
+	/* Empty, or it goes on where the kernel does not look. */
+	if (end == first || (end == length && length == LINE_BYTES))
+		return refuse(ENOEXEC);
+	memcpy(path, file->head + first, end - first);
+	path[end - first] = '\0';
+	return 0;
+}
+
+/* 1: a script, and interpreter is what to look at next; 0: it would run. */
+static int
+check_file(const char *path, char interpreter[LINE_BYTES])
+{
+	struct file file;
+	int result;
+
+	if (check_executable(path) != 0 || file_open(&file, path) != 0)
+		return -1;
+	if (file.fd == -1)
+		return 0;
+	if (file.length >= SELFMAG && memcmp(file.head, ELFMAG, SELFMAG) == 0)
+		result = check_elf(&file);
+	else if (file.length >= 2 && memcmp(file.head, "#!", 2) == 0)
+		result = read_interpreter(&file, interpreter) == 0 ? 1 : -1;
+	else
+		result = refuse(ENOEXEC);
+	close(file.fd);
+	return result;
+}
+
+int
+child_check_program(struct child *child)
+{
+	char names[2][LINE_BYTES];
+	const char *path = child->plan->program;
+
+	for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
+		/* path may be the other one of the two. */
+		const int result = check_file(path, names[depth % 2]);
+
+		if (result <= 0)
+			return result;
+		path = names[depth % 2];
+	}
+	return refuse(ELOOP);
+}
