@@ -1,0 +1,213 @@
+/*
+ * Writes a policy image of one service, named probe, to stdout: what the
+ * loader would make of it, without users or files to look up, so that the
+ * launcher can be tested alone. Arguments are KEY=VALUE:
+ *   program chdir reply uid gid keepalive        as in the policy
+ *   umask (octal) caps (hexadecimal) flags (of image.h, hexadecimal)
+ *   first=service stderr=log|null|socket
+ *   arg env group                                one each, repeated
+ */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/image.h"
+
+#define IMAGE_BYTES 262144u
+#define WORDS_MAX (IMAGE_ARGV_MAX + IMAGE_ENV_MAX)
+
+static struct image_service service;
+static struct image_text words[WORDS_MAX];
+static uint32_t word_count;
+static uint32_t gids[IMAGE_GROUPS_MAX];
+static char strings[IMAGE_BYTES / 2];
+static uint32_t strings_used;
+
+static struct image_text
+put_text(const char *text)
+{
+	const struct image_text put = { .offset = strings_used,
+		.length = (uint32_t)strlen(text) };
+
+	if (put.length >= sizeof(strings) - strings_used)
+		errx(1, "too much text");
+	memcpy(strings + strings_used, text, put.length + 1);
+	strings_used += put.length + 1;
+	return put;
+}
+
+static void
+put_word(struct image_range *range, const char *text)
+{
+	if (word_count == WORDS_MAX)
+		errx(1, "too many words");
+	words[word_count++] = put_text(text);
+	range->count++;
+}
+
+static enum image_stderr
+read_stderr(const char *value)
+{
+	if (strcmp(value, "null") == 0)
+		return IMAGE_STDERR_NULL;
+	if (strcmp(value, "socket") == 0)
+		return IMAGE_STDERR_SOCKET;
+	return IMAGE_STDERR_LOG;
+}
+
+static uint32_t
+number(const char *value, int base)
+{
+	return (uint32_t)strtoull(value, NULL, base);
+}
+
+static void
+set_number(const char *key, const char *value)
+{
+	if (strcmp(key, "uid") == 0)
+		service.uid = number(value, 10);
+	else if (strcmp(key, "gid") == 0)
+		service.gid = number(value, 10);
+	else if (strcmp(key, "keepalive") == 0)
+		service.keepalive_s = number(value, 10);
+	else if (strcmp(key, "umask") == 0)
+		service.umask = number(value, 8);
+	else if (strcmp(key, "caps") == 0)
+		service.capabilities = strtoull(value, NULL, 16);
+	else if (strcmp(key, "flags") == 0)
+		service.flags = (uint8_t)number(value, 16);
+	else if (strcmp(key, "group") == 0)
+		gids[service.groups.count++] = number(value, 10);
+	else
+		errx(1, "no such key: %s", key);
+}
+
+static void
+set(const char *key, const char *value)
+{
+	if (strcmp(key, "program") == 0)
+		service.program = put_text(value);
+	else if (strcmp(key, "chdir") == 0)
+		service.chdir = put_text(value);
+	else if (strcmp(key, "reply") == 0)
+		service.reply_text = put_text(value);
+	else if (strcmp(key, "first") == 0)
+		service.reply = IMAGE_REPLY_SERVICE;
+	else if (strcmp(key, "stderr") == 0)
+		service.stderr_to = (uint8_t)read_stderr(value);
+	else if (strcmp(key, "arg") != 0 && strcmp(key, "env") != 0)
+		set_number(key, value);
+}
+
+static void
+start_service(void)
+{
+	const struct image_text empty = put_text("");
+	const struct image_place place = { .file = put_text("test.policy"),
+		.line = 1 };
+
+	service = (struct image_service){ .name = put_text("probe"),
+		.place = place,
+		.program = empty,
+		.chdir = put_text("/"),
+		.reply_text = empty,
+		.summary = empty,
+		.sessions = 1,
+		.per_source = 1,
+		.umask = 077 };
+}
+
+/* argv's words before env's: each is one range. */
+static void
+put_words(int argc, char *argv[])
+{
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], "arg=", 4) == 0)
+			put_word(&service.argv, argv[i] + 4);
+	service.env.first = word_count;
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], "env=", 4) == 0)
+			put_word(&service.env, argv[i] + 4);
+}
+
+static void
+put_section(struct image_header *header, enum image_section section,
+    const void *elements, uint32_t count)
+{
+	const size_t size = count * image_element_bytes(section);
+
+	if (header->size + size + 8 > IMAGE_BYTES)
+		errx(1, "too large");
+	header->sections[section].offset = (uint32_t)header->size;
+	header->sections[section].count = count;
+	if (size > 0)
+		memcpy((char *)header + header->size, elements, size);
+	header->size = (header->size + size + 7) & ~UINT64_C(7);
+}
+
+static void
+put_sections(struct image_header *header)
+{
+	const struct image_name name = { .service = 0 };
+	const struct {
+		uint32_t magic, count, offsets[2];
+		char bytes[5];
+	} table = { NAMES_MAGIC, 1, { 16, 21 }, { 'p', 'r', 'o', 'b', 'e' } };
+
+	header->magic = IMAGE_MAGIC;
+	header->version = IMAGE_VERSION;
+	header->size = (sizeof(*header) + 7) & ~UINT64_C(7);
+	put_section(header, IMAGE_STRINGS, strings, strings_used);
+	put_section(header, IMAGE_LISTENS, NULL, 0);
+	put_section(header, IMAGE_SERVICES, &service, 1);
+	put_section(header, IMAGE_NAMES, &name, 1);
+	put_section(header, IMAGE_NAMES_TABLE, &table, 21);
+	put_section(header, IMAGE_RULES, NULL, 0);
+	put_section(header, IMAGE_SETS, NULL, 0);
+	put_section(header, IMAGE_V4, NULL, 0);
+	put_section(header, IMAGE_V6, NULL, 0);
+	put_section(header, IMAGE_WORDS, words, word_count);
+	put_section(header, IMAGE_GIDS, gids, service.groups.count);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static _Alignas(8) char bytes[IMAGE_BYTES];
+	struct image_header *header = (struct image_header *)(void *)bytes;
+	struct image image;
+	enum image_error error;
+
+	start_service();
+	for (int i = 1; i < argc; i++) {
+		char *equals = strchr(argv[i], '=');
+
+		if (equals == NULL)
+			errx(1, "not KEY=VALUE: %s", argv[i]);
+		*equals = '\0';
+		set(argv[i], equals + 1);
+		*equals = '=';
+	}
+	put_words(argc, argv);
+	header->global = (struct image_global){ .file = put_text("test.policy"),
+		.parser_program = put_text(""),
+		.sessions = 1,
+		.pending = 1,
+		.pending_per_source = 1,
+		.per_source = 1,
+		.parser_uid = 1,
+		.parser_gid = 1,
+		.parser_timeout_ms = 5000,
+		.parser_workers = 1,
+		.recycle_verdicts = 1,
+		.recycle_age_s = 1 };
+	put_sections(header);
+	error = image_init(&image, bytes, header->size);
+	if (error != IMAGE_OK)
+		errx(1, "%s", image_error_text(error));
+	if (write(STDOUT_FILENO, bytes, header->size) != (ssize_t)header->size)
+		err(1, "write");
+	return 0;
+}
