@@ -28,6 +28,10 @@
 
 #define ID_BYTES 11 /* a 32-bit number in decimal, and the end */
 
+/* All but the bounding set. */
+#define NEEDED_SETS \
+	(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_AMBIENT)
+
 struct start {
 	enum room_kind kind;
 	uid_t uid;
@@ -59,9 +63,10 @@ write_map(const char *path, unsigned id)
 
 /*
  * Files of a process that is not dumpable belong to root, so it is made so
- * for this moment. The exec that follows would take the capabilities of a uid
- * that is not 0, but for ambient ones: those which the parser needs to build
- * its room with, and drops.
+ * for this moment. The exec that follows would take all capabilities from a
+ * uid that is not 0, but for ambient ones: the two that the parser needs to
+ * build its room with, and then drops. Set from nothing: libcap-ng would ask
+ * /proc for what process 1 has, which is not this one.
  */
 static int
 enter_user_namespace(const struct start *start)
@@ -72,9 +77,9 @@ enter_user_namespace(const struct start *start)
 	    write_map("/proc/self/gid_map", start->gid) != 0 ||
 	    prctl(PR_SET_DUMPABLE, 0) != 0)
 		return -1;
-	if (capng_get_caps_process() != 0 ||
-	    capng_updatev(CAPNG_ADD, CAPNG_INHERITABLE | CAPNG_AMBIENT,
-		CAP_SYS_ADMIN, CAP_SETPCAP, -1) != 0 ||
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_updatev(
+		CAPNG_ADD, NEEDED_SETS, CAP_SYS_ADMIN, CAP_SETPCAP, -1) != 0 ||
 	    capng_apply(CAPNG_SELECT_CAPS) != 0 ||
 	    capng_apply(CAPNG_SELECT_AMBIENT) != 0) {
 		errno = EPERM;
