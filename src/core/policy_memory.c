@@ -1,0 +1,162 @@
+/*
+ * The arrays of a parse. A first look through the text counts what each has
+ * to hold at most, so that each is made once, in its final place.
+ */
+#include "core/policy_parser.h"
+
+#include <string.h>
+
+void *
+policy_take(struct policy_parser *parser, size_t count, size_t size)
+{
+	void *taken = arena_take(parser->arena, count, size);
+
+	if (taken == NULL)
+		parser->is_full = true;
+	return taken;
+}
+
+/* What is in a text at most, so that every array is made once. */
+struct tally {
+	uint32_t words, longest; /* all; those of one line */
+	uint32_t services, names, nets, members, listens, rules;
+};
+
+static void
+tally_line(struct tally *tally, struct text directive, uint32_t words)
+{
+	tally->words += words;
+	if (words > tally->longest)
+		tally->longest = words;
+	if (policy_text_is(directive, "service")) {
+		tally->services++;
+		tally->names++;
+	} else if (policy_text_is(directive, "alias")) {
+		tally->names += words;
+	} else if (policy_text_is(directive, "net")) {
+		tally->nets++;
+		tally->members += words;
+	} else if (policy_text_is(directive, "listen")) {
+		tally->listens++;
+	} else if (policy_text_is(directive, "allow") ||
+	    policy_text_is(directive, "deny")) {
+		tally->rules += words;
+	}
+}
+
+/* No escape can stand for a letter, so escaped words need not be undone. */
+static struct tally
+tally_text(struct lex lex)
+{
+	struct tally tally = { .longest = 1 };
+	struct text directive = { NULL, 0 };
+	uint32_t words = 0;
+
+	for (;;) {
+		struct lex_token token = lex_next(&lex);
+
+		switch (token.kind) {
+		case LEX_WORD:
+			if (words++ == 0)
+				directive = token.text;
+			continue;
+		case LEX_OPEN:
+		case LEX_CLOSE:
+			continue;
+		case LEX_BAD:
+			lex_skip_line(&lex);
+			continue;
+		case LEX_LINE_END:
+		case LEX_END:
+			if (words > 0)
+				tally_line(&tally, directive, words);
+			words = 0;
+		}
+		if (token.kind == LEX_END)
+			return tally;
+	}
+}
+
+void
+policy_make_arrays(struct policy_parser *parser)
+{
+	const struct tally tally = tally_text(parser->lex);
+	struct policy *policy = parser->policy;
+
+	parser->words = policy_take(parser, tally.longest, sizeof(struct word));
+	parser->word_capacity = tally.longest;
+	policy->words = policy_take(parser, tally.words, sizeof(struct word));
+	parser->stored_capacity = tally.words;
+	policy->services =
+	    policy_take(parser, tally.services, sizeof(*policy->services));
+	parser->service_capacity = tally.services;
+	policy->nets = policy_take(parser, tally.nets, sizeof(*policy->nets));
+	parser->net_capacity = tally.nets;
+	policy->matches =
+	    policy_take(parser, tally.members, sizeof(*policy->matches));
+	parser->members =
+	    policy_take(parser, tally.members, sizeof(*parser->members));
+	parser->member_capacity = tally.members;
+	policy->listens =
+	    policy_take(parser, tally.listens, sizeof(*policy->listens));
+	parser->listen_capacity = tally.listens;
+	policy->rules =
+	    policy_take(parser, tally.rules, sizeof(*policy->rules));
+	parser->rule_nets =
+	    policy_take(parser, tally.rules, sizeof(*parser->rule_nets));
+	parser->rule_capacity = tally.rules;
+	if (!policy_index_init(&parser->names, parser->arena, tally.names) ||
+	    !policy_index_init(&parser->nets, parser->arena, tally.nets))
+		parser->is_full = true;
+}
+
+/* Room for `more` stored words; lists that alternate may need copies. */
+static bool
+reserve_words(struct policy_parser *parser, uint32_t more)
+{
+	struct policy *policy = parser->policy;
+	uint32_t capacity = parser->stored_capacity;
+	struct word *words;
+
+	if (more <= capacity - policy->word_count)
+		return true;
+	capacity = capacity * 2 + more;
+	words = policy_take(parser, capacity, sizeof(*words));
+	if (words == NULL)
+		return false;
+	memcpy(words, policy->words, policy->word_count * sizeof(*words));
+	policy->words = words;
+	parser->stored_capacity = capacity;
+	return true;
+}
+
+bool
+policy_store_words(struct policy_parser *parser, struct span *list,
+    const struct policy_line *line, uint32_t most)
+{
+	struct policy *policy = parser->policy;
+	uint32_t count = line->count - 1;
+
+	if (line->is_first)
+		*list = (struct span){ .first = policy->word_count };
+	if (count > most - list->count) {
+		policy_complain(parser, line->words[0].place,
+		    "'%.*s' is given more than %u words",
+		    SHOWN(line->words[0].text), most);
+		return false;
+	}
+	if (!reserve_words(parser, count + list->count))
+		return false;
+	if (list->first + list->count != policy->word_count) {
+		memcpy(policy->words + policy->word_count,
+		    policy->words + list->first,
+		    list->count * sizeof(*policy->words));
+		list->first = policy->word_count;
+		policy->word_count += list->count;
+	}
+	memcpy(policy->words + policy->word_count, line->words + 1,
+	    count * sizeof(*policy->words));
+	policy->word_count += count;
+	list->count += count;
+	return true;
+}

@@ -1,0 +1,313 @@
+/*
+ * Named sets of prefixes, and the rules of access lists that use them.
+ * A set names only sets first declared before it, so none contains itself
+ * and the sets can be worked out in their order.
+ * Never resolves a host name.
+ */
+#include "core/policy_parser.h"
+
+#include <string.h>
+
+enum { NET_NAME_MAX = 63 };
+
+static bool
+is_net_name(struct text name)
+{
+	for (size_t i = 0; i < name.length; i++) {
+		char c = name.bytes[i];
+		bool is_letter = (c >= 'a' && c <= 'z') ||
+		    (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!is_letter && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return name.length > 0 && name.length <= NET_NAME_MAX;
+}
+
+/* The prefix as it was perhaps meant: the bits behind its length cleared. */
+static void
+complain_of_host_bits(struct policy_parser *parser, const struct word *word)
+{
+	char address[ADDR_TEXT_BYTES];
+	const char *slash = memchr(word->text.bytes, '/', word->text.length);
+	size_t length = (size_t)(slash - word->text.bytes);
+	struct text bits = { slash, word->text.length - length };
+	struct addr addr;
+	unsigned count = 0;
+
+	if (!addr_parse(&addr, word->text.bytes, length))
+		return;
+	for (size_t i = 1; i < bits.length; i++)
+		count = count * 10 + (unsigned)(bits.bytes[i] - '0');
+	if (addr.family == ADDR_V4 &&
+	    memchr(word->text.bytes, ':', length) != NULL)
+		count -= 96;
+	addr_mask(&addr, count);
+	addr_format(&addr, address);
+	policy_complain(parser, word->place,
+	    "'%.*s' has bits set behind its length: write %s/%u for the "
+	    "network or leave the length out for the host",
+	    SHOWN(word->text), address, count);
+}
+
+static bool
+read_prefix(struct policy_parser *parser, const struct word *word,
+    const char *others, struct prefix *prefix)
+{
+	switch (prefix_parse(prefix, word->text.bytes, word->text.length)) {
+	case PREFIX_OK:
+		return true;
+	case PREFIX_BAD_ADDRESS:
+		policy_complain(parser, word->place,
+		    "'%.*s' is not an address or prefix%s (names of hosts are "
+		    "not looked up)",
+		    SHOWN(word->text), others);
+		return false;
+	case PREFIX_BAD_BITS:
+		policy_complain(parser, word->place,
+		    "'%.*s' has a wrong prefix length: 0 to 32 for IPv4, 0 to "
+		    "128 for IPv6, at least 96 for ::ffff:0:0",
+		    SHOWN(word->text));
+		return false;
+	case PREFIX_HOST_BITS_SET:
+		complain_of_host_bits(parser, word);
+		return false;
+	}
+	return false;
+}
+
+static struct text
+behind_at_sign(struct text text)
+{
+	return (struct text){ text.bytes + 1, text.length - 1 };
+}
+
+static bool
+names_net(struct text text)
+{
+	return text.length > 0 && text.bytes[0] == '@';
+}
+
+/* The set of a net's member; only one declared before `self` will do. */
+static bool
+find_member(struct policy_parser *parser, const struct word *word,
+    uint32_t self, uint32_t *net)
+{
+	const struct policy_entry *entry =
+	    policy_index_find(&parser->nets, behind_at_sign(word->text));
+
+	if (entry == NULL) {
+		policy_complain(parser, word->place,
+		    "net '%.*s' is not declared above this line",
+		    SHOWN(behind_at_sign(word->text)));
+		return false;
+	}
+	if (entry->value == self) {
+		policy_complain(
+		    parser, word->place, "a net cannot contain itself");
+		return false;
+	}
+	if (entry->value > self) {
+		policy_complain(parser, word->place,
+		    "net '%.*s' is declared later (line %u) than the net that "
+		    "is to contain it: move it up",
+		    SHOWN(behind_at_sign(word->text)), entry->place.line);
+		return false;
+	}
+	*net = entry->value;
+	return true;
+}
+
+static void
+add_member(struct policy_parser *parser, const struct word *word, uint32_t net)
+{
+	struct policy_match match = { .kind = POLICY_MATCH_PREFIX,
+		.place = word->place };
+
+	if (names_net(word->text)) {
+		match.kind = POLICY_MATCH_NET;
+		if (!find_member(parser, word, net, &match.net))
+			return;
+	} else if (!read_prefix(parser, word, " or @set", &match.prefix)) {
+		return;
+	}
+	if (parser->member_count == parser->member_capacity) {
+		parser->is_full = true;
+		return;
+	}
+	parser->members[parser->member_count++] =
+	    (struct policy_member){ .net = net, .match = match };
+}
+
+/* The net of that name, new or not; UINT32_MAX: no room. */
+static uint32_t
+net_of(struct policy_parser *parser, const struct word *name)
+{
+	struct policy *policy = parser->policy;
+	const struct policy_entry *entry =
+	    policy_index_find(&parser->nets, name->text);
+
+	if (entry != NULL)
+		return entry->value;
+	if (policy->net_count == parser->net_capacity ||
+	    !policy_index_add(
+		&parser->nets, name->text, name->place, policy->net_count)) {
+		parser->is_full = true;
+		return UINT32_MAX;
+	}
+	policy->nets[policy->net_count].name = *name;
+	return policy->net_count++;
+}
+
+void
+policy_take_net(struct policy_parser *parser, const struct policy_line *line)
+{
+	const struct word *name = &line->words[1];
+
+	if (!is_net_name(name->text)) {
+		policy_complain(parser, name->place,
+		    "'%.*s' is not the name of a net: 1 to %u letters, "
+		    "digits, '-', '_' and '.'",
+		    SHOWN(name->text), (unsigned)NET_NAME_MAX);
+		return;
+	}
+	if (policy_text_is(line->words[2].text, "file")) {
+		policy_complain(parser, line->words[2].place,
+		    "'net ... file' is not in this version of tcpmuxd");
+		return;
+	}
+
+	uint32_t net = net_of(parser, name);
+
+	for (uint32_t i = 2; i < line->count && net != UINT32_MAX; i++)
+		add_member(parser, &line->words[i], net);
+}
+
+static void
+add_rule(struct policy_parser *parser, const struct word *word, bool is_allow)
+{
+	struct policy *policy = parser->policy;
+	struct policy_rule rule = { .is_allow = is_allow,
+		.match = {
+		    .kind = POLICY_MATCH_PREFIX, .place = word->place } };
+	struct text net = { "", 0 };
+
+	if (policy_text_is(word->text, "any")) {
+		rule.match.kind = POLICY_MATCH_ANY;
+	} else if (names_net(word->text)) {
+		rule.match.kind = POLICY_MATCH_NET;
+		net = behind_at_sign(word->text);
+	} else if (!read_prefix(
+		       parser, word, ", 'any' or @set", &rule.match.prefix)) {
+		return;
+	}
+	if (policy->rule_count == parser->rule_capacity) {
+		parser->is_full = true;
+		return;
+	}
+	parser->rule_nets[policy->rule_count] = net;
+	policy->rules[policy->rule_count++] = rule;
+}
+
+static void
+take_rules(
+    struct policy_parser *parser, const struct policy_line *line, bool is_allow)
+{
+	struct policy *policy = parser->policy;
+	struct span *list = parser->block == BLOCK_ADMISSION
+	    ? &policy->admission
+	    : &parser->service->rules;
+
+	/* the first of its own replaces what the service inherited */
+	if ((parser->seen & ROW_RULES) == 0)
+		*list = (struct span){ .first = policy->rule_count };
+	for (uint32_t i = 1; i < line->count; i++)
+		add_rule(parser, &line->words[i], is_allow);
+	list->count = policy->rule_count - list->first;
+}
+
+void
+policy_take_allow(struct policy_parser *parser, const struct policy_line *line)
+{
+	take_rules(parser, line, true);
+}
+
+void
+policy_take_deny(struct policy_parser *parser, const struct policy_line *line)
+{
+	take_rules(parser, line, false);
+}
+
+/* Each net's members side by side, in the order they were written. */
+static void
+group_members(struct policy_parser *parser)
+{
+	struct policy *policy = parser->policy;
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; i < parser->member_count; i++)
+		policy->nets[parser->members[i].net].members.count++;
+	for (uint32_t i = 0; i < policy->net_count; i++) {
+		policy->nets[i].members.first = first;
+		first += policy->nets[i].members.count;
+		policy->nets[i].members.count = 0;
+	}
+	for (uint32_t i = 0; i < parser->member_count; i++) {
+		const struct policy_member *member = &parser->members[i];
+		struct span *span = &policy->nets[member->net].members;
+
+		policy->matches[span->first + span->count++] = member->match;
+	}
+	policy->match_count = parser->member_count;
+}
+
+static void
+complain_of_net(
+    struct policy_parser *parser, struct place place, struct text name)
+{
+	/* looking through more would be slow, and guessing by then */
+	enum { NETS_COMPARED = 1000 };
+	struct suggestion nearest = { NULL, 0 };
+	const struct policy *policy = parser->policy;
+
+	for (uint32_t i = 0; i < policy->net_count && i < NETS_COMPARED; i++) {
+		char known[NET_NAME_MAX + 1] = { 0 };
+		struct text other = policy->nets[i].name.text;
+
+		if (nearest.word != NULL && nearest.distance == 1)
+			break;
+		memcpy(known, other.bytes, other.length);
+		if (suggest_distance(name, known) > 2)
+			continue;
+
+		char *kept = policy_take(parser, sizeof(known), 1);
+
+		if (kept == NULL)
+			return;
+		memcpy(kept, known, sizeof(known));
+		suggest_consider(&nearest, name, kept);
+	}
+	policy_complain_nearest(
+	    parser, place, &nearest, "net '%.*s' is not declared", SHOWN(name));
+}
+
+void
+policy_finish_nets(struct policy_parser *parser)
+{
+	struct policy *policy = parser->policy;
+
+	group_members(parser);
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		struct policy_match *match = &policy->rules[i].match;
+		const struct policy_entry *entry;
+
+		if (match->kind != POLICY_MATCH_NET)
+			continue;
+		entry = policy_index_find(&parser->nets, parser->rule_nets[i]);
+		/* two unknown sets are not to look like the same one */
+		match->net = entry == NULL ? UINT32_MAX - i : entry->value;
+		if (entry == NULL)
+			complain_of_net(
+			    parser, match->place, parser->rule_nets[i]);
+	}
+}

@@ -1,0 +1,287 @@
+/*
+ * The policy language, version 1 (tcpmuxd.policy(5)): which directive stands
+ * where, and what goes on after one that does not.
+ * Trusts nothing but the memory it is given; goes on after every mistake.
+ * Never looks anything up on the machine.
+ */
+#include "core/policy_parser.h"
+
+enum { TEXT_BYTES_MAX = 1 << 28 };
+
+static void
+skip_block(struct policy_parser *parser)
+{
+	parser->skipped = 1;
+	parser->skipped_place = parser->open_place;
+}
+
+static void
+leave_block(struct policy_parser *parser)
+{
+	if ((parser->block & (BLOCK_SERVICE | BLOCK_DEFAULTS)) != 0)
+		policy_end_service(parser);
+	parser->block = BLOCK_TOP;
+	parser->service = NULL;
+	policy_rows_forget(parser);
+	parser->seen = 0;
+}
+
+static void
+enter_block(struct policy_parser *parser, const struct policy_row *row)
+{
+	parser->block = row->opens;
+	parser->block_word = row->word;
+	parser->block_place = parser->open_place;
+	if ((row->opens & (BLOCK_SERVICE | BLOCK_DEFAULTS)) != 0)
+		policy_begin_service(parser, row->opens, &parser->words[0]);
+}
+
+static void
+complain_of_unknown(struct policy_parser *parser)
+{
+	const struct word *word = &parser->words[0];
+	struct suggestion nearest = { NULL, 0 };
+
+	policy_row_suggest(&nearest, word->text, parser->block);
+	if (nearest.word == NULL)
+		policy_row_suggest(&nearest, word->text, 0xff);
+	policy_complain_nearest(parser, word->place, &nearest,
+	    "unknown directive '%.*s'", SHOWN(word->text));
+}
+
+/*
+ * A directive in the wrong block. One that begins a block, met in a block:
+ * more likely a `}` is missing than that somebody wanted to nest.
+ * Returns whether it can be taken after all.
+ */
+static bool
+complain_of_block(struct policy_parser *parser, const struct policy_row *row)
+{
+	struct place place = parser->words[0].place;
+
+	if (parser->block == BLOCK_TOP) {
+		policy_complain(parser, place, "'%s' stands %s, not %s",
+		    row->word, policy_block_name(row->blocks),
+		    policy_block_name(parser->block));
+		return false;
+	}
+	if (row->opens == 0 || !parser->opens) {
+		policy_complain(parser, place,
+		    "'%s' stands %s, not in %s { } (line %u)", row->word,
+		    policy_block_name(row->blocks), parser->block_word,
+		    parser->block_place.line);
+		return false;
+	}
+	policy_complain(parser, place,
+	    "'%s' stands at top level: is the '}' of the '%s' in line %u "
+	    "missing?",
+	    row->word, parser->block_word, parser->block_place.line);
+	leave_block(parser);
+	return true;
+}
+
+/* Whether the line may be given to the row that was found for it. */
+static bool
+is_in_place(struct policy_parser *parser, const struct policy_row *row)
+{
+	struct place place = parser->words[0].place;
+
+	if (row == NULL) {
+		complain_of_unknown(parser);
+		return false;
+	}
+	if ((row->blocks & parser->block) == 0 &&
+	    !complain_of_block(parser, row))
+		return false;
+	if ((row->flags & ROW_LATER) != 0) {
+		policy_complain(parser, place,
+		    "'%s' is not in this version of tcpmuxd", row->word);
+		parser->seen |= row->flags;
+		return false;
+	}
+	if (row->opens != 0 && !parser->opens) {
+		policy_complain(parser, place,
+		    "'%s' begins a block: put a '{' at the end of its line",
+		    row->word);
+		parser->lacks_block = true;
+		return false;
+	}
+	if (row->opens == 0 && parser->opens) {
+		policy_complain(
+		    parser, parser->open_place, "'%s' has no block", row->word);
+		return false;
+	}
+	return true;
+}
+
+static bool
+has_right_count(struct policy_parser *parser, const struct policy_row *row)
+{
+	uint32_t arguments = parser->count - 1;
+
+	if (arguments < row->least) {
+		policy_complain(parser, parser->words[0].place,
+		    "'%s' lacks a word: write '%s'", row->word, row->usage);
+		return false;
+	}
+	if (arguments > row->most) {
+		policy_complain(parser, parser->words[row->most + 1].place,
+		    "one word too many: write '%s'", row->usage);
+		return false;
+	}
+	return true;
+}
+
+/* The first directive says which language the rest is in. */
+static void
+check_version(struct policy_parser *parser)
+{
+	if (parser->has_line)
+		return;
+	parser->has_line = true;
+	if (parser->count == 0)
+		return;
+	parser->first_place = parser->words[0].place;
+	if (!parser->is_bad && !policy_text_is(parser->words[0].text, "policy"))
+		policy_complain(parser, parser->first_place,
+		    "the first directive has to be 'policy 1'");
+}
+
+static void
+read_directive(struct policy_parser *parser)
+{
+	const struct policy_row *row =
+	    policy_row_find(parser->words[0].text, parser->block);
+
+	if (!is_in_place(parser, row)) {
+		if (parser->opens)
+			skip_block(parser);
+		return;
+	}
+
+	struct place *first = &parser->first[policy_row_index(row)];
+	struct policy_line line = { .words = parser->words,
+		.count = parser->count,
+		.is_first = first->line == 0 };
+	bool is_twice = !line.is_first && (row->flags & ROW_REPEATS) == 0;
+
+	if (is_twice)
+		policy_complain(parser, parser->words[0].place,
+		    "'%s' is given twice: the first is in line %u", row->word,
+		    first->line);
+	else if (line.is_first)
+		*first = parser->words[0].place;
+	if (row->opens != 0)
+		enter_block(parser, row);
+	if (!parser->is_full && !is_twice && has_right_count(parser, row) &&
+	    row->take != NULL)
+		row->take(parser, &line);
+	if (parser->block == BLOCK_TOP)
+		parser->seen_at_top |= row->flags;
+	else if (row->opens == 0)
+		parser->seen |= row->flags;
+}
+
+static void
+close_block(struct policy_parser *parser)
+{
+	if (parser->block == BLOCK_TOP)
+		policy_complain(parser, parser->close_place,
+		    "'}' closes nothing: no block is open here");
+	else
+		leave_block(parser);
+}
+
+/* Only braces count in what is skipped. */
+static void
+skip_line(struct policy_parser *parser)
+{
+	if (parser->opens)
+		parser->skipped++;
+	if (parser->closes)
+		parser->skipped--;
+}
+
+static void
+take_line(struct policy_parser *parser)
+{
+	bool lacked_block = parser->lacks_block;
+
+	if (parser->count > 0 || parser->opens || parser->closes)
+		parser->lacks_block = false;
+	if (parser->skipped > 0) {
+		skip_line(parser);
+		return;
+	}
+	if (parser->count > 0 || parser->is_bad)
+		check_version(parser);
+	if (parser->closes && !parser->opens) {
+		close_block(parser);
+	} else if (parser->is_bad) {
+		if (parser->opens && !parser->closes)
+			skip_block(parser);
+	} else if (parser->count > 0) {
+		read_directive(parser);
+	} else if (parser->opens) {
+		if (!lacked_block)
+			policy_complain(parser, parser->open_place,
+			    "'{' stands at the end of its directive's line");
+		skip_block(parser);
+	}
+}
+
+/* What can only be known at the end. */
+static void
+finish(struct policy_parser *parser)
+{
+	if (parser->skipped > 0)
+		policy_complain(parser, parser->skipped_place,
+		    "this block is never closed: its '}' is missing");
+	else if (parser->block != BLOCK_TOP)
+		policy_complain(parser, parser->block_place,
+		    "the block of '%s' is never closed: its '}' is missing",
+		    parser->block_word);
+	if (!parser->has_line)
+		policy_complain(parser, parser->first_place,
+		    "the policy is empty: it has to begin with 'policy 1'");
+	else if ((parser->seen_at_top & ROW_LISTEN) == 0)
+		policy_complain(parser, parser->first_place,
+		    "nothing to listen on: write 'listen ADDRESS [port N]'");
+	policy_finish_nets(parser);
+	policy_find_shadows(parser);
+}
+
+static void
+parse(struct policy_parser *parser, struct text text, uint32_t file)
+{
+	lex_init(&parser->lex, text, file);
+	if (text.length > TEXT_BYTES_MAX) {
+		policy_complain(parser, parser->first_place,
+		    "a policy of more than %u bytes", (unsigned)TEXT_BYTES_MAX);
+		return;
+	}
+	policy_make_arrays(parser);
+	while (!parser->is_full && policy_read_line(parser))
+		take_line(parser);
+	if (!parser->is_full)
+		finish(parser);
+}
+
+enum policy_result
+policy_parse(struct policy *policy, const char *text, size_t length,
+    uint32_t file, struct arena *arena, const struct policy_report *report)
+{
+	struct policy_parser parser = { .policy = policy,
+		.arena = arena,
+		.block = BLOCK_TOP,
+		.first_place = { .file = file, .line = 1, .column = 1 } };
+
+	*policy = (struct policy){ .listens = NULL };
+	policy_set_globals(policy);
+	policy_set_defaults(&parser.defaults);
+	parse(&parser, (struct text){ text, length }, file);
+	if (parser.is_full)
+		return POLICY_ARENA_FULL;
+	policy_report_all(&parser, report);
+	return parser.has_error ? POLICY_BAD : POLICY_OK;
+}

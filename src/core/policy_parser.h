@@ -1,0 +1,268 @@
+#ifndef CORE_POLICY_PARSER_H
+#define CORE_POLICY_PARSER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/lex.h"
+#include "core/policy_index.h"
+#include "core/policy_parse.h"
+#include "core/policy_suggest.h"
+
+/* What the files of the parser share; nobody else includes this. */
+
+/* Where a directive may stand. */
+#define BLOCK_TOP 0x01u
+#define BLOCK_DEFAULTS 0x02u
+#define BLOCK_SERVICE 0x04u
+#define BLOCK_ADMISSION 0x08u
+#define BLOCK_PARSER 0x10u
+#define BLOCK_LOG 0x20u
+
+#define POLICY_ROWS_MAX 96
+#define POLICY_WORD_MAX 4095 /* bytes of one word: a path's limit */
+
+/* One line that holds a directive. */
+struct policy_line {
+	const struct word *words; /* words[0] is the directive */
+	uint32_t count;
+	bool is_first; /* of its directive in this block */
+};
+
+struct policy_parser;
+
+#define ROW_REPEATS 0x01u /* may be given again; a list grows */
+#define ROW_LATER 0x02u /* of the language, but not of this version */
+#define ROW_KIND 0x04u /* what a service is; one of these */
+#define ROW_USER 0x08u
+#define ROW_ALLOW 0x10u
+#define ROW_RULES 0x20u /* allow and deny are one list */
+#define ROW_LISTEN 0x40u
+
+struct policy_row {
+	const char *word;
+	uint8_t blocks; /* BLOCK_*, where it may stand */
+	uint8_t flags; /* ROW_* */
+	uint8_t opens; /* the BLOCK_* it begins, or 0 */
+	uint16_t least, most; /* words behind the directive */
+	const char *usage;
+	void (*take)(
+	    struct policy_parser *parser, const struct policy_line *line);
+};
+
+struct policy_problem {
+	struct policy_problem *next;
+	struct place place;
+	bool is_warning;
+	const char *message;
+};
+
+/* A prefix or set of a net, before the lines of one net are put together. */
+struct policy_member {
+	uint32_t net;
+	struct policy_match match;
+};
+
+struct policy_parser {
+	struct policy *policy;
+	struct arena *arena;
+	struct lex lex;
+	bool is_full; /* the arena; all that counts is to get out */
+	bool has_error;
+	bool has_line; /* one directive was seen */
+	struct place first_place; /* of it; the text's begin until then */
+	struct policy_problem *problems, *last_problem;
+
+	/* the line being read */
+	struct word *words;
+	uint32_t count, word_capacity;
+	bool opens, closes, is_bad;
+	struct place open_place, close_place;
+
+	/* the block it stands in */
+	uint8_t block; /* BLOCK_* */
+	uint8_t seen; /* ROW_* flags of its directives */
+	const char *block_word;
+	struct place block_place; /* of its `{` */
+	uint32_t skipped; /* depth of blocks whose content is not looked at */
+	struct place skipped_place;
+	bool lacks_block; /* the line before should have ended with `{` */
+	struct place first[POLICY_ROWS_MAX]; /* of each row; line 0: none */
+	uint8_t seen_at_top;
+
+	struct policy_service defaults;
+	struct policy_service *service; /* or &defaults */
+	struct policy_index names; /* services and aliases: the service */
+	struct policy_index nets;
+	struct text *rule_nets; /* name of each rule's net, until it is known */
+	struct policy_member *members;
+	uint32_t member_count;
+	uint32_t stored_capacity, rule_capacity, member_capacity;
+	uint32_t service_capacity, net_capacity, listen_capacity;
+};
+
+/* policy_report.c: a printf of %s, %.*s and %u alone */
+void policy_complain(struct policy_parser *parser, struct place place,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+void policy_warn(struct policy_parser *parser, struct place place,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The arguments of a %.*s that shows a word, cut if it is very long. */
+#define SHOWN(text) policy_shown_length(text), (text).bytes
+int policy_shown_length(struct text text);
+/* Adds "; did you mean 'X'?" if there is something to suggest. */
+void policy_complain_nearest(struct policy_parser *parser, struct place place,
+    const struct suggestion *nearest, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Hands all problems out in the order of the text. */
+void policy_report_all(
+    const struct policy_parser *parser, const struct policy_report *report);
+
+/* policy_table.c */
+/* The row of a word in this block, else in any block, else NULL. */
+const struct policy_row *policy_row_find(struct text word, uint8_t block);
+size_t policy_row_index(const struct policy_row *row);
+void
+policy_row_suggest(struct suggestion *best, struct text word, uint8_t block);
+/* Forgets what the block that ends or begins has seen. */
+void policy_rows_forget(struct policy_parser *parser);
+const char *policy_block_name(uint8_t block);
+
+/* policy_value.c: each returns false after it complained */
+bool policy_text_is(struct text text, const char *word);
+bool policy_number(struct policy_parser *parser, const struct word *word,
+    uint32_t least, uint32_t most, uint32_t *number);
+bool policy_duration(struct policy_parser *parser, const struct word *word,
+    uint32_t least_ms, uint32_t most_ms, uint32_t *ms);
+/* The same in whole seconds. */
+bool policy_seconds(struct policy_parser *parser, const struct word *word,
+    uint32_t least_s, uint32_t most_s, uint32_t *seconds);
+bool policy_octal(
+    struct policy_parser *parser, const struct word *word, uint32_t *mask);
+/* choices ends with NULL; *choice gets the index. */
+bool policy_choice(struct policy_parser *parser, const struct word *word,
+    const char *const choices[], uint32_t *choice);
+bool policy_path(struct policy_parser *parser, const struct word *word);
+/* A user or group: a name, or a number that can be an id. */
+bool policy_account(struct policy_parser *parser, const struct word *word);
+/* A service name in lower case, in the arena if it has to be changed. */
+bool policy_service_name(
+    struct policy_parser *parser, const struct word *word, struct word *folded);
+/* The text with A-Z in lower case; text itself, if it has none. */
+struct text policy_fold(struct policy_parser *parser, struct text text);
+
+/* policy_lines.c */
+/*
+ * Reads one line, empty ones too, into the parser; false at the end of the
+ * text, or if there is no more room.
+ */
+bool policy_read_line(struct policy_parser *parser);
+
+/* policy_memory.c */
+/* Makes every array as large as the text could need it. */
+void policy_make_arrays(struct policy_parser *parser);
+/* From the arena; NULL and is_full if there is no room. */
+void *policy_take(struct policy_parser *parser, size_t count, size_t size);
+/*
+ * Appends words to a list that begins anew if the directive is the first of
+ * its kind in this block; false and a complaint if it gets longer than most.
+ */
+bool policy_store_words(struct policy_parser *parser, struct span *list,
+    const struct policy_line *line, uint32_t most);
+
+/* policy_net.c */
+void
+policy_take_net(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_allow(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_deny(struct policy_parser *parser, const struct policy_line *line);
+/* Once all nets are known: puts them together and resolves the rules. */
+void policy_finish_nets(struct policy_parser *parser);
+/* policy_shadow.c: warns of rules that can never match. */
+void policy_find_shadows(struct policy_parser *parser);
+
+/* policy_global.c */
+void policy_set_globals(struct policy *policy);
+void policy_take_version(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_listen(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_parser_user(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_parser_group(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_timeout(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_workers(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_recycle(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_room(struct policy_parser *parser, const struct policy_line *line);
+void policy_take_program(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_all_sessions(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_pending(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_pending_per_source(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_all_per_source(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_log_to(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_log_format(
+    struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_service.c */
+void policy_set_defaults(struct policy_service *defaults);
+/* Begins a service (or the defaults) that inherits; NULL name: not given. */
+void policy_begin_service(
+    struct policy_parser *parser, uint8_t block, const struct word *directive);
+/* Complains of what the service that ends here lacks. */
+void policy_end_service(struct policy_parser *parser);
+void policy_take_service(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_alias(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_reply(struct policy_parser *parser, const struct policy_line *line);
+void policy_take_summary(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_unlisted(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_sessions(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_per_source(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_keepalive(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_leftovers(
+    struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_program.c: what the service's program is and runs as */
+void
+policy_take_exec(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_argv0(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_user(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_group(struct policy_parser *parser, const struct policy_line *line);
+void policy_take_groups(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_chdir(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_umask(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_env(struct policy_parser *parser, const struct policy_line *line);
+void policy_take_stderr(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_capabilities(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_new_privileges(
+    struct policy_parser *parser, const struct policy_line *line);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * The language: one row a directive. A word that the language has but this
+ * version has not is a row too, so that it is refused by its name.
+ */
+#include "core/policy_parser.h"
+
+#include <string.h>
+
+#define SERVICE (BLOCK_SERVICE | BLOCK_DEFAULTS)
+#define MANY UINT16_MAX
+
+/* word, blocks, flags, opens, least, most, usage, handler */
+#define ONCE(word, blocks, least, most, usage, take) \
+	{ \
+		word, blocks, 0, 0, least, most, usage, take \
+	}
+#define LIST(word, blocks, usage, take) \
+	{ \
+		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take \
+	}
+#define LATER(word, blocks) \
+	{ \
+		word, blocks, ROW_LATER | ROW_REPEATS, 0, 0, MANY, word, NULL \
+	}
+#define LATER_KIND(word) \
+	{ \
+		word, BLOCK_SERVICE, ROW_LATER | ROW_REPEATS | ROW_KIND, 0, 0, \
+		    MANY, word, NULL \
+	}
+
+static const struct policy_row rows[] = {
+	/* service and defaults; most frequent first */
+	{ "allow", SERVICE | BLOCK_ADMISSION,
+	    ROW_REPEATS | ROW_ALLOW | ROW_RULES, 0, 1, MANY,
+	    "allow any|PREFIX|@SET ...", policy_take_allow },
+	{ "user", SERVICE, ROW_USER, 0, 1, 2, "user NAME|UID|self [unsafe]",
+	    policy_take_user },
+	{ "exec", BLOCK_SERVICE, ROW_KIND, 0, 1, MANY, "exec PATH [ARG ...]",
+	    policy_take_exec },
+	{ "deny", SERVICE | BLOCK_ADMISSION, ROW_REPEATS | ROW_RULES, 0, 1,
+	    MANY, "deny any|PREFIX|@SET ...", policy_take_deny },
+	LIST("alias", BLOCK_SERVICE, "alias NAME ...", policy_take_alias),
+	ONCE("argv0", BLOCK_SERVICE, 1, 1, "argv0 WORD", policy_take_argv0),
+	ONCE("group", SERVICE, 1, 1, "group NAME|GID", policy_take_group),
+	ONCE("groups", SERVICE, 1, MANY, "groups NAME|GID ... or groups user",
+	    policy_take_groups),
+	ONCE("reply", SERVICE, 1, 2, "reply mux [\"TEXT\"] or reply service",
+	    policy_take_reply),
+	ONCE("summary", BLOCK_SERVICE, 1, 1, "summary \"TEXT\"",
+	    policy_take_summary),
+	ONCE("unlisted", SERVICE, 0, 0, "unlisted", policy_take_unlisted),
+	ONCE("chdir", SERVICE, 1, 1, "chdir DIRECTORY", policy_take_chdir),
+	ONCE("umask", SERVICE, 1, 1, "umask 077", policy_take_umask),
+	LIST("env", SERVICE, "env NAME=VALUE ...", policy_take_env),
+	ONCE("stderr", SERVICE, 1, 1, "stderr log|null|socket",
+	    policy_take_stderr),
+	ONCE("sessions", SERVICE, 1, 1, "sessions N", policy_take_sessions),
+	ONCE("per-source", SERVICE, 1, 1, "per-source N",
+	    policy_take_per_source),
+	ONCE("capabilities", SERVICE, 1, MANY,
+	    "capabilities NAME ... or capabilities all",
+	    policy_take_capabilities),
+	ONCE("new-privileges", SERVICE, 0, 0, "new-privileges",
+	    policy_take_new_privileges),
+	ONCE("leftovers", SERVICE, 1, 1, "leftovers kill|keep",
+	    policy_take_leftovers),
+	ONCE("keepalive", SERVICE, 1, 1, "keepalive DURATION|off",
+	    policy_take_keepalive),
+	LATER_KIND("builtin"),
+	LATER_KIND("pass"),
+	LATER_KIND("trap"),
+	LATER("on", SERVICE),
+	LATER("hours", SERVICE),
+	LATER("rate", SERVICE | BLOCK_ADMISSION),
+	LATER("source-rate", SERVICE),
+	LATER("lifetime", SERVICE),
+	LATER("idle", SERVICE),
+	LATER("chroot", SERVICE),
+	LATER("nice", SERVICE),
+	LATER("limit", SERVICE | BLOCK_LOG),
+	LATER("syscalls", SERVICE),
+	LATER("filesystem", SERVICE),
+	LATER("network", SERVICE),
+	LATER("isolate", SERVICE),
+	LATER("log", SERVICE),
+	LATER("penalty", SERVICE | BLOCK_ADMISSION),
+
+	/* top level */
+	{ "service", BLOCK_TOP, ROW_REPEATS, BLOCK_SERVICE, 1, 2,
+	    "service NAME [disabled] {", policy_take_service },
+	ONCE("policy", BLOCK_TOP, 1, 1, "policy 1", policy_take_version),
+	{ "listen", BLOCK_TOP, ROW_REPEATS | ROW_LISTEN, 0, 1, MANY,
+	    "listen ADDRESS [port N]", policy_take_listen },
+	{ "net", BLOCK_TOP, ROW_REPEATS, 0, 2, MANY, "net NAME PREFIX|@SET ...",
+	    policy_take_net },
+	{ "defaults", BLOCK_TOP, 0, BLOCK_DEFAULTS, 0, 0, "defaults {", NULL },
+	{ "parser", BLOCK_TOP, 0, BLOCK_PARSER, 0, 0, "parser {", NULL },
+	{ "admission", BLOCK_TOP, 0, BLOCK_ADMISSION, 0, 0, "admission {",
+	    NULL },
+	{ "log", BLOCK_TOP, 0, BLOCK_LOG, 0, 0, "log {", NULL },
+	LATER("include", BLOCK_TOP),
+
+	/* parser */
+	ONCE("user", BLOCK_PARSER, 1, 1, "user NAME|UID",
+	    policy_take_parser_user),
+	ONCE("group", BLOCK_PARSER, 1, 1, "group NAME|GID",
+	    policy_take_parser_group),
+	ONCE("timeout", BLOCK_PARSER, 1, 1, "timeout DURATION",
+	    policy_take_timeout),
+	ONCE("workers", BLOCK_PARSER, 1, 1, "workers N", policy_take_workers),
+	ONCE("recycle", BLOCK_PARSER, 2, 2, "recycle VERDICTS DURATION",
+	    policy_take_recycle),
+	ONCE("room", BLOCK_PARSER, 1, 1, "room full|reduced", policy_take_room),
+	ONCE(
+	    "program", BLOCK_PARSER, 1, 1, "program PATH", policy_take_program),
+
+	/* admission */
+	ONCE("sessions", BLOCK_ADMISSION, 1, 1, "sessions N",
+	    policy_take_all_sessions),
+	ONCE(
+	    "pending", BLOCK_ADMISSION, 1, 1, "pending N", policy_take_pending),
+	ONCE("pending-per-source", BLOCK_ADMISSION, 1, 1,
+	    "pending-per-source N", policy_take_pending_per_source),
+	ONCE("per-source", BLOCK_ADMISSION, 1, 1, "per-source N",
+	    policy_take_all_per_source),
+	LATER("exempt", BLOCK_ADMISSION),
+	LATER("count-by", BLOCK_ADMISSION),
+	LATER("sources", BLOCK_ADMISSION),
+	LATER("penalty-threshold", BLOCK_ADMISSION),
+	LATER("penalty-max", BLOCK_ADMISSION),
+	LATER("drop-in-kernel", BLOCK_ADMISSION),
+
+	/* log */
+	ONCE("to", BLOCK_LOG, 1, 2, "to stderr|journal or to syslog [FACILITY]",
+	    policy_take_log_to),
+	ONCE("format", BLOCK_LOG, 1, 1, "format logfmt|json",
+	    policy_take_log_format),
+	LATER("addresses", BLOCK_LOG),
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+_Static_assert(ROWS <= POLICY_ROWS_MAX, "a place for every row");
+
+const struct policy_row *
+policy_row_find(struct text word, uint8_t block)
+{
+	const struct policy_row *elsewhere = NULL;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!policy_text_is(word, rows[i].word))
+			continue;
+		if ((rows[i].blocks & block) != 0)
+			return &rows[i];
+		if (elsewhere == NULL)
+			elsewhere = &rows[i];
+	}
+	return elsewhere;
+}
+
+size_t
+policy_row_index(const struct policy_row *row)
+{
+	return (size_t)(row - rows);
+}
+
+void
+policy_row_suggest(struct suggestion *best, struct text word, uint8_t block)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if ((rows[i].blocks & block) != 0 &&
+		    (rows[i].flags & ROW_LATER) == 0)
+			suggest_consider(best, word, rows[i].word);
+}
+
+void
+policy_rows_forget(struct policy_parser *parser)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if ((rows[i].blocks & BLOCK_TOP) == 0)
+			parser->first[i].line = 0;
+}
+
+const char *
+policy_block_name(uint8_t block)
+{
+	/* of several, the first is where the word is looked for first */
+	if ((block & BLOCK_TOP) != 0)
+		return "at top level";
+	if ((block & BLOCK_SERVICE) != 0)
+		return "in service { }";
+	if ((block & BLOCK_DEFAULTS) != 0)
+		return "in defaults { }";
+	if ((block & BLOCK_ADMISSION) != 0)
+		return "in admission { }";
+	if ((block & BLOCK_PARSER) != 0)
+		return "in parser { }";
+	return "in log { }";
+}
