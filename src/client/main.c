@@ -36,7 +36,6 @@ fill_standard_descriptors(void)
 	int fd;
 
 	do {
-		/* Kept open, and by exec too: it is standard input's place. */
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (fd == -1)
 			return -1;

@@ -98,6 +98,16 @@ splice_failed(struct flow *flow, int error)
 	    : FLOW_INPUT_FAILED;
 }
 
+/* At an urgent mark TCP's splice says end of file, too: recv is believed. */
+static void
+splice_ended(struct flow *flow)
+{
+	if (flow->from_kind == RELAY_SOCKET)
+		flow->is_spliced = false;
+	else
+		flow->state = FLOW_ENDED;
+}
+
 static void
 splice_some(struct flow *flow)
 {
@@ -109,7 +119,7 @@ splice_some(struct flow *flow)
 			flow->stalls = 0;
 			flow->state = FLOW_AWAITS_INPUT;
 		} else if (moved == 0) {
-			flow->state = FLOW_ENDED;
+			splice_ended(flow);
 			return;
 		} else if (errno == EAGAIN) {
 			splice_stalled(flow);
