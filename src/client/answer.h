@@ -39,12 +39,10 @@ enum answer_verdict {
  * that is neither decides at once; '-' and end of file is a refusal, too.
  * For ANSWER_NONE, *failure points to a constant text or to strerror's.
  */
-enum answer_verdict
-answer_read(
+enum answer_verdict answer_read(
     int fd, struct answer *answer, int64_t deadline_ms, const char **failure);
 
 /* Why there was no line, in words for people; errno as answer_read left it. */
-const char *
-answer_failure(enum answer_end end);
+const char *answer_failure(enum answer_end end);
 
 #endif

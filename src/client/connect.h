@@ -19,7 +19,6 @@ struct target {
  * If the name cannot be looked up in time, says so and exits with
  * STATUS_UNAVAILABLE: getaddrinfo cannot be made to return.
  */
-int
-connect_target(const struct target *target, int64_t deadline_ms);
+int connect_target(const struct target *target, int64_t deadline_ms);
 
 #endif

@@ -11,7 +11,6 @@
  * the non-blocking socket that HELP was sent on. Says on standard error why
  * it did not end well.
  */
-enum status
-list_print(int fd, int64_t deadline_ms);
+enum status list_print(int fd, int64_t deadline_ms);
 
 #endif

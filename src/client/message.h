@@ -19,14 +19,12 @@ message_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * as printable ASCII: anything else becomes \xNN and a backslash \\, so that
  * no server can steer the terminal that shows it. NUL-terminated.
  */
-void
-message_escape(char *escaped, const char *bytes, size_t length);
+void message_escape(char *escaped, const char *bytes, size_t length);
 
 /*
  * Writes all of it, waiting where the descriptor is non-blocking. 0, or -1
  * with errno of write(2).
  */
-int
-message_write(int fd, const char *bytes, size_t length);
+int message_write(int fd, const char *bytes, size_t length);
 
 #endif

@@ -19,7 +19,6 @@ struct options {
  * Reads the command line as tcpmux(1) describes it. 0, or -1 after saying on
  * standard error what is wrong.
  */
-int
-options_read(struct options *options, int argc, char **argv);
+int options_read(struct options *options, int argc, char **argv);
 
 #endif

@@ -29,8 +29,7 @@ struct relay {
 };
 
 /* What fd is; asked before the sandbox, which has no fstat. */
-enum relay_kind
-relay_kind_of(int fd);
+enum relay_kind relay_kind_of(int fd);
 
 /*
  * Copies standard input to the socket and the socket to standard output
@@ -40,7 +39,6 @@ relay_kind_of(int fd);
  * never blocks in one direction while the other could go on. SIGPIPE must be
  * ignored. Says on standard error why the status is not STATUS_OK.
  */
-enum status
-relay_run(const struct relay *relay);
+enum status relay_run(const struct relay *relay);
 
 #endif

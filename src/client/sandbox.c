@@ -112,7 +112,7 @@ sandbox_enter(int socket_fd)
 		errno = ENOMEM;
 		return -1;
 	}
-	/* What libseccomp frees after loading must not call brk. */
+	/* What is freed once the filter is loaded must not call brk. */
 	(void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	/* libseccomp's default for a foreign ABI kills only the thread. */
 	error = seccomp_attr_set(
@@ -126,9 +126,7 @@ sandbox_enter(int socket_fd)
 		error = allow(filter, &allowed[i], socket_fd);
 	if (error == 0)
 		error = seccomp_load(filter);
-	if (error == 0)
-		return 0; /* the context stays: freeing could need munmap */
 	seccomp_release(filter);
 	errno = -error;
-	return -1;
+	return error == 0 ? 0 : -1;
 }

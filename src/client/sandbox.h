@@ -10,7 +10,6 @@ extern const char sandbox_note[];
  * or one of a foreign ABI, kills the process. Sets no_new_privs. 0, or -1
  * with errno: then nothing may be read from the socket.
  */
-int
-sandbox_enter(int socket_fd);
+int sandbox_enter(int socket_fd);
 
 #endif

@@ -21,6 +21,12 @@
 #define OTHER_FD 101
 #define LAST_NUMBER 600
 
+#ifdef __x86_64__
+#define IS_X86_64 true
+#else
+#define IS_X86_64 false
+#endif
+
 /* Closed descriptors and null pointers: what passes the filter only fails. */
 struct act {
 	const char *what;
@@ -151,6 +157,16 @@ is_in_table(long number)
 	return false;
 }
 
+/*
+ * x86-64's uretprobe and uprobe: newer kernels let them past every filter;
+ * outside a probe's trampoline they do nothing.
+ */
+static bool
+is_unfiltered(long number)
+{
+	return IS_X86_64 && (number == 335 || number == 336);
+}
+
 static void
 every_other_call_kills(void **state)
 {
@@ -159,7 +175,7 @@ every_other_call_kills(void **state)
 	(void)state;
 	skip_if_relaxed();
 	for (long number = 0; number <= LAST_NUMBER; number++)
-		if (!is_in_table(number))
+		if (!is_in_table(number) && !is_unfiltered(number))
 			assert_killed("other", number, none);
 }
 
