@@ -32,8 +32,9 @@ fail(const char *what)
 static void
 usage(void)
 {
-	fputs("usage: bare-epoll [-d] [-p PORT] [ADDRESS]\n"
-	      "-d: deferred accept, and no epoll where the request is there\n",
+	fputs("usage: bare-epoll [-dm] [-p PORT] [ADDRESS]\n"
+	      "-d: deferred accept, and no epoll where the request is there\n"
+	      "-m: answer and FIN in one segment\n",
 	    stderr);
 	exit(64);
 }
@@ -63,7 +64,7 @@ open_listener(const char *address, uint16_t port, bool is_deferred)
 
 /* False when nothing has come yet; else the connection has been answered. */
 static bool
-answer(int fd)
+answer(int fd, int send_flags)
 {
 	char request[512];
 
@@ -71,13 +72,13 @@ answer(int fd)
 	    errno == EAGAIN)
 		return false;
 	/* A client that has gone is no news here. */
-	send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(fd, refusal, sizeof(refusal) - 1, send_flags);
 	close(fd);
 	return true;
 }
 
 static void
-accept_all(int epoll, int listener, bool is_deferred)
+accept_all(int epoll, int listener, bool is_deferred, int send_flags)
 {
 	for (;;) {
 		struct epoll_event event = { .events = EPOLLIN };
@@ -85,7 +86,7 @@ accept_all(int epoll, int listener, bool is_deferred)
 
 		if (fd == -1)
 			return;
-		if (is_deferred && answer(fd))
+		if (is_deferred && answer(fd, send_flags))
 			continue;
 		event.data.fd = fd;
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1)
@@ -94,7 +95,7 @@ accept_all(int epoll, int listener, bool is_deferred)
 }
 
 static void
-serve(int listener, bool is_deferred)
+serve(int listener, bool is_deferred, int send_flags)
 {
 	struct epoll_event events[EVENTS];
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
@@ -110,9 +111,10 @@ serve(int listener, bool is_deferred)
 
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.fd == listener)
-				accept_all(epoll, listener, is_deferred);
+				accept_all(
+				    epoll, listener, is_deferred, send_flags);
 			else
-				answer(events[i].data.fd);
+				answer(events[i].data.fd, send_flags);
 		}
 	}
 }
@@ -120,13 +122,16 @@ serve(int listener, bool is_deferred)
 int
 main(int argc, char **argv)
 {
+	int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 	bool is_deferred = false;
 	unsigned long port = 1;
 	int option;
 
-	while ((option = getopt(argc, argv, "dp:")) != -1) {
+	while ((option = getopt(argc, argv, "dmp:")) != -1) {
 		if (option == 'd')
 			is_deferred = true;
+		else if (option == 'm')
+			send_flags |= MSG_MORE; /* until close */
 		else if (option == 'p')
 			port = strtoul(optarg, NULL, 10);
 		else
@@ -136,5 +141,5 @@ main(int argc, char **argv)
 		usage();
 	serve(open_listener(optind < argc ? argv[optind] : "127.0.0.1",
 		  (uint16_t)port, is_deferred),
-	    is_deferred);
+	    is_deferred, send_flags);
 }

@@ -39,6 +39,13 @@ piece_end(const struct options *options, uint32_t sent)
 	return length;
 }
 
+static bool
+is_connect_error(int error)
+{
+	return error == ECONNREFUSED || error == ETIMEDOUT ||
+	    error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
 /*
  * Sends what is due of the request. Returns whether it has to wait until the
  * socket takes more. An error is counted; what became of the connection is
@@ -57,7 +64,9 @@ client_send(struct load *load, uint32_t index)
 	if (sent == -1) {
 		if (errno == EAGAIN)
 			return true;
-		load->tally.send_errors++;
+		client->has_failed = is_connect_error(errno);
+		if (!client->has_failed)
+			load->tally.send_errors++;
 		client->sent = (uint32_t)request->length;
 		return false;
 	}
@@ -67,6 +76,8 @@ client_send(struct load *load, uint32_t index)
 	if (client->sent < request->length)
 		client->due_ns =
 		    now_ns() + load->options->gap_ms * UINT64_C(1000000);
+	else if (load->options->half_closes)
+		shutdown(client->fd, SHUT_WR);
 	return false;
 }
 
@@ -79,7 +90,7 @@ client_begin(struct load *load, uint32_t index)
 
 	client->begun_ns = now_ns();
 	client->sent = client->got = 0;
-	client->is_wrong = false;
+	client->is_wrong = client->has_failed = false;
 	client->fd = open_connection(
 	    load, &options->source_base, options->sources, number);
 	if (client->fd == -1) {
@@ -92,16 +103,13 @@ client_begin(struct load *load, uint32_t index)
 	    client_send(load, index) ? EPOLLOUT : EPOLLIN);
 }
 
-static bool
-is_connect_error(int error)
-{
-	return error == ECONNREFUSED || error == ETIMEDOUT ||
-	    error == EHOSTUNREACH || error == ENETUNREACH;
-}
-
 static void
 client_judge(struct load *load, struct client *client)
 {
+	if (client->has_failed) {
+		client_end(load, client, &load->tally.connect_errors);
+		return;
+	}
 	if (client->is_wrong || client->got != load->options->expected.length) {
 		client_end(load, client, &load->tally.bad);
 		return;

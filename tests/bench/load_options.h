@@ -38,6 +38,7 @@ struct options {
 	uint32_t slow;
 	uint32_t drip;
 	bool holds_again;
+	bool half_closes;
 	struct text request;
 	struct text expected;
 	struct text slow_text;
@@ -55,6 +56,7 @@ static const char load_usage[] =
     "  --request TEXT     sent, with \\r \\n \\t \\\\ \\xNN "
     "(no-such-service\\r\\n)\n"
     "  --expect TEXT      the whole answer (-Service not available\\r\\n)\n"
+    "  --half-close       end our side after the request\n"
     "  --split N          send the request in N pieces (1)\n"
     "  --gap MS           between them (5)\n"
     "  --sources K        addresses to come from, in turn (65536; 0: any)\n"
@@ -183,6 +185,8 @@ parse_other(struct options *options, int which, const char *word)
 		parse_address(&options->held_base, word);
 	else if (which == 'a')
 		options->holds_again = true;
+	else if (which == 'h')
+		options->half_closes = true;
 	else
 		load_usage_exit();
 }
@@ -241,6 +245,7 @@ parse_options(struct options *options, int argc, char **argv)
 		{ "held-sources", required_argument, NULL, 'H' },
 		{ "held-base", required_argument, NULL, 'B' },
 		{ "hold-again", no_argument, NULL, 'a' },
+		{ "half-close", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int which;

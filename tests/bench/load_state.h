@@ -18,6 +18,7 @@ struct client {
 	uint32_t sent;
 	uint32_t got;
 	bool is_wrong;
+	bool has_failed; /* to connect, as send was the first to be told */
 };
 
 struct tally {
