@@ -35,6 +35,13 @@ else
 STATIC	= -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 endif
 
+# What runs is named, not shown; V=1 shows it.
+ifeq ($(V),1)
+Q	=
+else
+Q	= @echo "  $(if $(filter %.o,$@),CC,LD) $@";
+endif
+
 objs	= $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
 CORE	= $(call objs,core)
 SYS	= $(call objs,sys)
@@ -55,28 +62,28 @@ all: $(PROGRAMS)			## build the four programs
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libcore.a: $(CORE)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/libsys.a: $(SYS)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/tcpmuxd: $(BUILD)/obj/main.o $(call objs,parent) \
     $(call objs,loader) $(LIBS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcap-ng -lbsd $(SODIUM)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcap-ng -lbsd $(SODIUM)
 
 $(BUILD)/tcpmuxd-parser: $(call objs,parser) $(LIBS)
-	$(CC) $(STATIC) -o $@ $^ -lseccomp -lcap-ng
+	$(Q)$(CC) $(STATIC) -o $@ $^ -lseccomp -lcap-ng
 
 $(BUILD)/tcpmuxd-launcher: $(call objs,launcher) $(LIBS)
-	$(CC) $(STATIC) -o $@ $^ -lcap-ng
+	$(Q)$(CC) $(STATIC) -o $@ $^ -lcap-ng
 
 $(BUILD)/tcpmux: $(call objs,client) $(LIBS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lseccomp
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lseccomp
 
 .PHONY: unit tools
 unit: $(UNIT)				## build the unit tests
@@ -84,17 +91,17 @@ tools: $(TOOLS)				## build the programs the tests use
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -MMD -MP \
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -MMD -MP \
 	    -o $@ $< $(LIBS) -lcmocka -lseccomp -lcap-ng -lbsd $(SODIUM)
 
 $(BUILD)/tests/tools/%: tests/tools/%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBS) \
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBS) \
 	    -lseccomp -lcap-ng
 
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 .PHONY: clean
 clean:					## remove everything built

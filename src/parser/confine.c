@@ -40,12 +40,6 @@
 #define OPEN_FILES (BATCH_MAX + 1)
 #endif
 
-/*
- * Seconds of CPU time in a whole life: a hundred times what the default
- * recycling leaves a worker time for. The kernel kills at the hard limit.
- */
-#define CPU_SECONDS 10
-
 static const struct limit {
 	int resource;
 	rlim_t value;
@@ -54,7 +48,7 @@ static const struct limit {
 	{ RLIMIT_FSIZE, 0 },
 	{ RLIMIT_CORE, 0 },
 	{ RLIMIT_MEMLOCK, 0 },
-	{ RLIMIT_CPU, CPU_SECONDS },
+	{ RLIMIT_CPU, ROOM_CPU_SECONDS },
 	{ RLIMIT_NOFILE, OPEN_FILES },
 };
 

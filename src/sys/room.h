@@ -42,6 +42,12 @@ struct room {
 #define ROOM_STATUS_FD 5
 #define ROOM_NAMESPACE_FD 6
 
+/*
+ * Seconds of CPU time that a parser has for its whole life (RLIMIT_CPU): a
+ * hundred times what the default recycling leaves a worker time for.
+ */
+#define ROOM_CPU_SECONDS 10
+
 /* The words of enum room_kind, for argv, the policy and the log. */
 const char *room_word(enum room_kind kind);
 

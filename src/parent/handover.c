@@ -1,0 +1,143 @@
+/*
+ * What goes to a parser's worker and what comes back: HANDOVER and VERDICT.
+ * Trusts no byte that comes back; core/verdict judges it first.
+ * Never has two batches open with one worker.
+ */
+#include "parent/workers.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "parent/recheck.h"
+#include "sys/channel.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+
+/* A suspect is handed over alone, so that it can convict only itself. */
+static uint32_t
+fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
+{
+	struct sessions *sessions = &parent->sessions;
+	struct session_list *queue =
+	    sessions->suspect.count > 0 ? &sessions->suspect : &sessions->fresh;
+	uint32_t most = queue == &sessions->suspect ? 1 : BATCH_MAX;
+	uint32_t count = 0;
+
+	while (count < most && queue->count > 0) {
+		struct session *session = session_list_first(parent, queue);
+
+		session_enter(parent, session, SESSION_HANDED);
+		session->generation = ++parent->workers.generation;
+		worker->batch[count] =
+		    (struct handover){ .slot = session_slot(parent, session),
+			    .generation = session->generation,
+			    .flags = session->is_final ? HANDOVER_FINAL : 0 };
+		fds[count] = session->fd;
+		count++;
+	}
+	return count;
+}
+
+static void
+hand_over(struct parent *parent, struct worker *worker)
+{
+	uint8_t bytes[HANDOVER_MESSAGE_MAX];
+	int fds[BATCH_MAX];
+	size_t length;
+
+	worker->batch_count = fill_batch(parent, worker, fds);
+	worker_enter(parent, worker, WORKER_BUSY, LIMIT_BATCH_MS);
+	length = handover_encode(bytes, worker->batch, worker->batch_count);
+	if (channel_send(worker->channel_fd, bytes, length, fds,
+		worker->batch_count) == 0)
+		return;
+	/* Nobody is there any more, or does not read: it is the worker's. */
+	workers_convict(parent, worker, VIOLATION_SILENCE);
+}
+
+void
+workers_dispatch(struct parent *parent)
+{
+	const struct sessions *sessions = &parent->sessions;
+	struct workers *workers = &parent->workers;
+
+	for (uint32_t i = 0; i < workers->capacity && workers->idle > 0; i++) {
+		if (sessions->suspect.count + sessions->fresh.count == 0)
+			return;
+		if (workers->all[i].state == WORKER_IDLE)
+			hand_over(parent, &workers->all[i]);
+	}
+}
+
+static void
+greet(struct parent *parent, struct worker *worker,
+    const struct channel_message *message, uint8_t greeting)
+{
+	if (message->length != VERDICT_GREETING_BYTES || greeting != 0 ||
+	    message->has_descriptors) {
+		workers_convict(parent, worker, VIOLATION_UNASKED);
+		return;
+	}
+	fd_close(&worker->status_fd);
+	worker_enter(parent, worker, WORKER_IDLE, 0);
+	log_begin(LOG_LEVEL_DEBUG, "worker-ready");
+	log_number("worker", (uint64_t)worker->pid);
+	log_end();
+}
+
+static void
+answer(struct parent *parent, struct worker *worker, const uint8_t *bytes,
+    const struct channel_message *message)
+{
+	struct verdict answers[BATCH_MAX];
+	uint32_t count = worker->batch_count;
+	uint32_t names = parent->image.names.count;
+	enum violation violation;
+
+	if (message->has_descriptors)
+		violation = VIOLATION_DESCRIPTORS;
+	else if (message->is_cut)
+		violation = VIOLATION_LENGTH;
+	else
+		violation = verdict_check(answers, bytes,
+		    (size_t)message->length, worker->batch, count, names);
+	/* What recheck finds false is the worker's too; the rest is undone. */
+	for (uint32_t i = 0; i < count && violation == VIOLATION_NONE; i++)
+		violation =
+		    recheck_answer(parent, &worker->batch[i], &answers[i]);
+	if (violation != VIOLATION_NONE) {
+		workers_convict(parent, worker, violation);
+		return;
+	}
+	worker->batch_count = 0;
+	worker->verdicts += count;
+	worker_enter(parent, worker, WORKER_IDLE, 0);
+	parent->workers.backoff_ms = 0;
+}
+
+void
+workers_receive(struct parent *parent, uint32_t index)
+{
+	struct worker *worker = &parent->workers.all[index];
+	uint8_t bytes[VERDICT_MESSAGE_MAX + 1];
+	struct channel_message message;
+
+	if (worker->channel_fd < 0)
+		return;
+	message =
+	    channel_receive(worker->channel_fd, bytes, sizeof(bytes), false);
+	if (message.length < 0 && errno == EAGAIN)
+		return;
+	if (message.length <= 0) {
+		/* It is dying: SIGCHLD will tell of what, or it is helped. */
+		(void)loop_remove(&parent->loop, worker->channel_fd);
+		worker_enter(parent, worker, WORKER_LEAVING, LIMIT_BATCH_MS);
+		return;
+	}
+	if (worker->state == WORKER_STARTING)
+		greet(parent, worker, &message, bytes[0]);
+	else
+		answer(parent, worker, bytes, &message);
+}

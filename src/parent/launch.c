@@ -1,0 +1,317 @@
+/*
+ * Hands a decided connection to a launcher and follows it until its service
+ * runs, or did not.
+ * Trusts the launcher's child until it execs, and the kernel for its pid.
+ * Never lets go of the client before the launch is known good.
+ */
+#include "parent/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/message.h"
+#include "core/step.h"
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "parent/reap.h"
+#include "parent/settle.h"
+#include "sys/channel.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
+
+static const struct image_service *
+service_of(const struct parent *parent, const struct session *session)
+{
+	return image_service(&parent->image, session->service);
+}
+
+static struct launcher *
+launcher_of(struct parent *parent, const struct session *session)
+{
+	const struct image_service *service = service_of(parent, session);
+
+	return &parent->launchers.all[launch_kind(parent, service)];
+}
+
+/* As its service shall find it; nothing of ours stays on it. */
+static void
+restore_socket(struct parent *parent, struct session *session)
+{
+	const int one = 1;
+	const int off = -1;
+
+	session_unwatch(parent, session);
+	if (session->seen > 0 || session->was_woken)
+		(void)setsockopt(
+		    session->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+	if (parent->can_peek_on)
+		(void)setsockopt(
+		    session->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+}
+
+/* The pipes of one launch: what it reports, and what its service says. */
+static int
+open_pipes(
+    struct parent *parent, struct session *session, int fds[3], size_t *count)
+{
+	const struct image_service *service = service_of(parent, session);
+	uint32_t slot = session_slot(parent, session);
+	int status[2] = { -1, -1 };
+	int errors[2] = { -1, -1 };
+
+	if (pipe2(status, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;
+	session->status_fd = status[0];
+	fds[1] = status[1];
+	*count = 2;
+	/* No event is asked for: the end of the pipe comes unasked. */
+	if (loop_add(&parent->loop, status[0], 0,
+		loop_token(TOKEN_STATUS, slot)) != 0)
+		return -1;
+	if (service->stderr_to != IMAGE_STDERR_LOG)
+		return 0;
+	if (pipe2(errors, O_CLOEXEC) != 0)
+		return -1;
+	session->stderr_fd = errors[0];
+	fds[2] = errors[1];
+	*count = 3;
+	if (fcntl(errors[0], F_SETFL, O_NONBLOCK) != 0)
+		return -1;
+	return loop_add(
+	    &parent->loop, errors[0], EPOLLIN, loop_token(TOKEN_STDERR, slot));
+}
+
+static int
+send_launch(
+    struct parent *parent, struct launcher *launcher, struct session *session)
+{
+	uint8_t bytes[LAUNCH_BYTES];
+	struct sockaddr_storage local = { .ss_family = AF_UNSPEC };
+	socklen_t local_length = sizeof(local);
+	struct launch launch = { .session = session->id,
+		.service = session->service,
+		.peer = session->peer };
+	int fds[LAUNCH_FDS_MAX] = { session->fd, -1, -1 };
+	size_t count = 1;
+	int result = -1;
+
+	(void)getsockname(
+	    session->fd, (struct sockaddr *)&local, &local_length);
+	if (addr_from_sockaddr(
+		&launch.local, (struct sockaddr *)&local, local_length) &&
+	    open_pipes(parent, session, fds, &count) == 0) {
+		launch.flags = count == 3 ? LAUNCH_STDERR : 0;
+		launch_encode(bytes, &launch);
+		result = channel_send(
+		    launcher->channel_fd, bytes, sizeof(bytes), fds, count);
+	}
+	fd_close(&fds[1]);
+	fd_close(&fds[2]);
+	return result;
+}
+
+/* Forgets a launch that failed; the socket is still ours and unanswered. */
+static void
+drop_launch(struct parent *parent, struct session *session)
+{
+	if (session->status_fd >= 0)
+		(void)loop_remove(&parent->loop, session->status_fd);
+	if (session->stderr_fd >= 0) {
+		reap_read_stderr(parent, session);
+		(void)loop_remove(&parent->loop, session->stderr_fd);
+	}
+	fd_close(&session->status_fd);
+	fd_close(&session->stderr_fd);
+	if (session->state == SESSION_LAUNCHING)
+		launcher_of(parent, session)->open--;
+	if (session->pid != 0)
+		reap_forget(parent, session);
+}
+
+void
+launch_pump(struct parent *parent, struct launcher *launcher)
+{
+	while (launcher->is_ready && launcher->chosen.count > 0 &&
+	    launcher->open < LIMIT_LAUNCHES_OPEN) {
+		struct session *session =
+		    session_list_first(parent, &launcher->chosen);
+
+		session_list_remove(parent, &launcher->chosen, session);
+		session_enter(parent, session, SESSION_LAUNCHING);
+		launcher->open++;
+		if (send_launch(parent, launcher, session) != 0) {
+			int error = errno;
+
+			drop_launch(parent, session);
+			settle_refuse_launch(parent, session, "send", error);
+		}
+	}
+}
+
+void
+launch_choose(struct parent *parent, struct session *session)
+{
+	struct launcher *launcher = launcher_of(parent, session);
+
+	restore_socket(parent, session);
+	session_enter(parent, session, SESSION_CHOSEN);
+	session_list_push(parent, &launcher->chosen, session);
+	launch_pump(parent, launcher);
+}
+
+static void
+refuse_launch(
+    struct parent *parent, struct session *session, const char *step, int error)
+{
+	drop_launch(parent, session);
+	settle_refuse_launch(parent, session, step, error);
+}
+
+void
+launch_give_up(struct parent *parent, struct session *session)
+{
+	session_list_remove(
+	    parent, &launcher_of(parent, session)->chosen, session);
+	settle_refuse_launch(parent, session, "launcher", ETIMEDOUT);
+}
+
+void
+launch_expire(struct parent *parent, struct session *session)
+{
+	const struct launcher *launcher = launcher_of(parent, session);
+
+	if (session->state == SESSION_CHOSEN) {
+		launch_give_up(parent, session);
+		return;
+	}
+	if (session->pid != 0)
+		(void)kill(session->pid, SIGKILL);
+	else if (launcher->pid != 0)
+		(void)kill(launcher->pid, SIGKILL);
+	refuse_launch(parent, session, "deadline", ETIMEDOUT);
+}
+
+static void
+log_launch(struct parent *parent, const struct session *session)
+{
+	parent->counters.launched++;
+	log_begin(LOG_LEVEL_INFO, "launch");
+	log_word("service",
+	    image_text(&parent->image, service_of(parent, session)->name));
+	log_addr(&session->peer);
+	log_number("session", session->id);
+	log_number("pid", (uint64_t)session->pid);
+	log_end();
+}
+
+/* The service has the socket now; ours would only keep it open. */
+static void
+let_go(struct parent *parent, struct session *session)
+{
+	launcher_of(parent, session)->open--;
+	(void)loop_remove(&parent->loop, session->status_fd);
+	fd_close(&session->status_fd);
+	fd_close_shared(&session->fd);
+	log_launch(parent, session);
+	session_enter(parent, session, SESSION_RUNNING);
+	if (session->is_reaped)
+		reap_finish(parent, session, session->exit_status);
+}
+
+static void
+log_exec_failed(struct parent *parent, const struct session *session, int error)
+{
+	log_begin(LOG_LEVEL_WARNING, "launch-failed");
+	log_word("service",
+	    image_text(&parent->image, service_of(parent, session)->name));
+	log_addr(&session->peer);
+	log_number("session", session->id);
+	log_word("step", step_name(STEP_EXEC));
+	log_errno(error);
+	log_end();
+}
+
+/*
+ * The status pipe is at its end. {reply, 0} first means that all was
+ * verified and `+` was about to be sent; {exec, errno} behind it, that the
+ * last step failed after that; anything else, that a step failed before the
+ * client was told anything, and nothing at all, that the child was killed.
+ */
+void
+launch_settle(struct parent *parent, uint32_t slot)
+{
+	struct session *session = session_at(parent, slot);
+	struct launcher *launcher;
+	uint8_t bytes[3 * STATUS_BYTES];
+	struct status first = { .step = STEP_NONE };
+	struct status second = { .step = STEP_NONE };
+	ssize_t length;
+
+	if (session->state != SESSION_LAUNCHING)
+		return;
+	launcher = launcher_of(parent, session);
+	launch_receive_all(parent);
+	length = read(session->status_fd, bytes, sizeof(bytes));
+	if (length >= (ssize_t)STATUS_BYTES)
+		first = status_decode(bytes);
+	if (length >= (ssize_t)(2 * STATUS_BYTES))
+		second = status_decode(bytes + STATUS_BYTES);
+	if (first.step != STEP_REPLY || first.error != 0 ||
+	    (session->pid == 0 && !session->is_reaped))
+		refuse_launch(
+		    parent, session, step_name(first.step), (int)first.error);
+	else if (second.step != STEP_NONE) {
+		log_exec_failed(parent, session, (int)second.error);
+		drop_launch(parent, session);
+		session_enter(parent, session, SESSION_FREE);
+	} else
+		let_go(parent, session);
+	launch_pump(parent, launcher);
+}
+
+void
+launch_receive(struct parent *parent, uint32_t index)
+{
+	struct launcher *launcher = &parent->launchers.all[index];
+
+	while (launcher->channel_fd >= 0) {
+		uint8_t bytes[LAUNCHED_BYTES + 1];
+		struct channel_message message = channel_receive(
+		    launcher->channel_fd, bytes, sizeof(bytes), true);
+		struct session *session;
+		uint64_t id;
+
+		if (message.length < 0 && errno == EAGAIN)
+			return;
+		if (message.length <= 0) {
+			/* SIGCHLD will tell why. */
+			(void)loop_remove(&parent->loop, launcher->channel_fd);
+			launcher->is_ready = false;
+			fd_close(&launcher->channel_fd);
+			return;
+		}
+		session = NULL;
+		if (launched_decode(&id, bytes, (size_t)message.length))
+			session = session_by_id(parent, id);
+		if (session == NULL || session->state != SESSION_LAUNCHING ||
+		    session->pid != 0 || message.sender <= 0)
+			continue;
+		session->pid = message.sender;
+		reap_index(parent, session);
+	}
+}
+
+void
+launch_receive_all(struct parent *parent)
+{
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
+		launch_receive(parent, i);
+}

@@ -1,0 +1,83 @@
+#ifndef PARENT_LAUNCH_H
+#define PARENT_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sys/types.h>
+
+#include "core/image.h"
+#include "parent/session.h"
+
+struct parent;
+
+/*
+ * The launchers: one for each base of confinement that the policy needs. A
+ * chosen session goes to its launcher with the client's socket; the launched
+ * child says who it is, then how far it came. Only when it is known to have
+ * become the service does the parent let go of the socket.
+ */
+enum launcher_kind {
+	LAUNCHER_BASE, /* root; nothing in the bounding set */
+	LAUNCHER_FULL, /* root; for what keeps capabilities */
+	LAUNCHER_SELF, /* not root: ids stay as they are */
+	LAUNCHER_KINDS,
+};
+
+struct launcher {
+	bool is_wanted;
+	bool is_ready;
+	pid_t pid; /* 0: none */
+	int channel_fd; /* owned */
+	int status_fd; /* owned; how its start went; -1 once it is ready */
+	struct session_list chosen; /* waiting for it */
+	uint32_t open; /* launches it has and has not answered */
+	int64_t spawn_ms; /* not before then is it started again */
+	int64_t backoff_ms;
+};
+
+struct launchers {
+	struct launcher all[LAUNCHER_KINDS];
+	int program_fd; /* owned */
+};
+
+/* Finds out which are wanted and opens the program. 0, or -1 logged. */
+int launch_init(struct parent *parent);
+
+/* Whether every wanted launcher is ready. */
+bool launch_is_ready(const struct parent *parent);
+
+/* Which launcher a service comes from. */
+enum launcher_kind
+launch_kind(const struct parent *parent, const struct image_service *service);
+
+/* Sends off who waits for this launcher, while it has room. */
+void launch_pump(struct parent *parent, struct launcher *launcher);
+
+/* Starts who is wanted and not there. */
+void launch_tend(struct parent *parent);
+
+/* The session's service has been decided: has it launched, in its turn. */
+void launch_choose(struct parent *parent, struct session *session);
+
+/* It is still waiting for a launcher, and shall not any longer. */
+void launch_give_up(struct parent *parent, struct session *session);
+
+/* Its launch took too long. */
+void launch_expire(struct parent *parent, struct session *session);
+
+/* A launcher's channel, its start's status pipe, a launch's status pipe. */
+void launch_receive(struct parent *parent, uint32_t index);
+void launch_start_settled(struct parent *parent, uint32_t index);
+void launch_settle(struct parent *parent, uint32_t slot);
+
+/* Takes in what launched children have said; before any reaping. */
+void launch_receive_all(struct parent *parent);
+
+/* If pid is a launcher's: gives up what it had not launched; true. */
+bool launch_reap(struct parent *parent, pid_t pid, int status);
+
+/* Tells all launchers to leave. */
+void launch_finish(struct parent *parent);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * The life of the launchers: started, found ready, replaced.
+ * Trusts a launcher as it trusts itself: it is the same people's program.
+ * Never starts one that the policy has no use for.
+ */
+#include "parent/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/step.h"
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "parent/programs.h"
+#include "sys/channel.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+#include "sys/spawn.h"
+
+static const char *const modes[LAUNCHER_KINDS] = {
+	[LAUNCHER_BASE] = "base",
+	[LAUNCHER_FULL] = "full",
+	[LAUNCHER_SELF] = "self",
+};
+
+enum launcher_kind
+launch_kind(const struct parent *parent, const struct image_service *service)
+{
+	const uint8_t needs_full =
+	    IMAGE_SERVICE_NEW_PRIVILEGES | IMAGE_SERVICE_CAPABILITIES_ALL;
+
+	if (!parent->is_root)
+		return LAUNCHER_SELF;
+	if ((service->flags & needs_full) != 0 || service->capabilities != 0)
+		return LAUNCHER_FULL;
+	return LAUNCHER_BASE;
+}
+
+int
+launch_init(struct parent *parent)
+{
+	struct launchers *launchers = &parent->launchers;
+	uint32_t services = image_count(&parent->image, IMAGE_SERVICES);
+
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
+		launchers->all[i] = (struct launcher){ .channel_fd = -1,
+			.status_fd = -1,
+			.chosen = { .first = SESSION_NONE,
+			    .last = SESSION_NONE,
+			    .use = SESSION_LINK_QUEUE } };
+	for (uint32_t i = 0; i < services; i++) {
+		const struct image_service *service =
+		    image_service(&parent->image, i);
+
+		launchers->all[launch_kind(parent, service)].is_wanted = true;
+	}
+	launchers->program_fd = programs_open_launcher();
+	return launchers->program_fd < 0 ? -1 : 0;
+}
+
+bool
+launch_is_ready(const struct parent *parent)
+{
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
+		if (parent->launchers.all[i].is_wanted &&
+		    !parent->launchers.all[i].is_ready)
+			return false;
+	return true;
+}
+
+static void
+add_backoff(struct parent *parent, struct launcher *launcher)
+{
+	if (launcher->backoff_ms == 0)
+		launcher->backoff_ms = LIMIT_BACKOFF_MIN_MS;
+	else if (launcher->backoff_ms < LIMIT_BACKOFF_MAX_MS / 2)
+		launcher->backoff_ms *= 2;
+	else
+		launcher->backoff_ms = LIMIT_BACKOFF_MAX_MS;
+	launcher->spawn_ms = parent->now_ms + launcher->backoff_ms;
+}
+
+static void
+start(struct parent *parent, uint32_t index)
+{
+	struct launcher *launcher = &parent->launchers.all[index];
+	const char *const argv[] = { "tcpmuxd-launcher", modes[index], NULL };
+	int channel[2] = { -1, -1 };
+	int status[2] = { -1, -1 };
+	pid_t pid = -1;
+
+	if (channel_pair(channel) == 0 &&
+	    channel_want_sender(channel[0]) == 0 &&
+	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0) {
+		const int fds[] = { channel[1], parent->image_fd, status[1] };
+		const struct spawn spawn = {
+			.program_fd = parent->launchers.program_fd,
+			.argv = argv,
+			.fds = fds,
+			.fd_count = 3,
+			.stderr_fd = STDERR_FILENO,
+			.has_nofile = true,
+			.nofile = parent->nofile,
+		};
+
+		pid = spawn_program(&spawn);
+	}
+	if (pid < 0 ||
+	    loop_add(&parent->loop, channel[0], EPOLLIN,
+		loop_token(TOKEN_LAUNCHER, index)) != 0 ||
+	    loop_add(&parent->loop, status[0], 0,
+		loop_token(TOKEN_LAUNCHER_START, index)) != 0) {
+		log_begin(LOG_LEVEL_ERROR, "launcher-failed");
+		log_word("step", "clone");
+		log_errno(errno);
+		log_end();
+		if (pid > 0)
+			(void)kill(pid, SIGKILL);
+		fd_close(&channel[0]);
+		fd_close(&status[0]);
+		add_backoff(parent, launcher);
+	} else {
+		launcher->pid = pid;
+		launcher->channel_fd = channel[0];
+		launcher->status_fd = status[0];
+	}
+	fd_close(&channel[1]);
+	fd_close(&status[1]);
+}
+
+void
+launch_tend(struct parent *parent)
+{
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
+		const struct launcher *launcher = &parent->launchers.all[i];
+
+		if (launcher->is_wanted && launcher->pid == 0 &&
+		    parent->now_ms >= launcher->spawn_ms)
+			start(parent, i);
+	}
+}
+
+/* The end of its status pipe: empty, it is ready; else it says which step. */
+void
+launch_start_settled(struct parent *parent, uint32_t index)
+{
+	struct launcher *launcher = &parent->launchers.all[index];
+	uint8_t bytes[STATUS_BYTES];
+	ssize_t length;
+
+	if (launcher->status_fd < 0)
+		return;
+	length = read(launcher->status_fd, bytes, sizeof(bytes));
+	(void)loop_remove(&parent->loop, launcher->status_fd);
+	fd_close(&launcher->status_fd);
+	if (length == 0) {
+		launcher->is_ready = launcher->channel_fd >= 0;
+		log_begin(LOG_LEVEL_DEBUG, "launcher-ready");
+		log_word("mode", modes[index]);
+		log_number("launcher", (uint64_t)launcher->pid);
+		log_end();
+		launch_pump(parent, launcher);
+		return;
+	}
+	log_begin(LOG_LEVEL_ERROR, "launcher-failed");
+	log_word("mode", modes[index]);
+	if (length == (ssize_t)sizeof(bytes)) {
+		struct status failed = status_decode(bytes);
+
+		log_word("step", step_name(failed.step));
+		log_errno((int)failed.error);
+	}
+	log_end();
+}
+
+bool
+launch_reap(struct parent *parent, pid_t pid, int status)
+{
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
+		struct launcher *launcher = &parent->launchers.all[i];
+
+		if (launcher->pid != pid)
+			continue;
+		log_begin(LOG_LEVEL_WARNING, "launcher-died");
+		log_word("mode", modes[i]);
+		log_number("launcher", (uint64_t)pid);
+		log_number("status", (uint64_t)(unsigned)status);
+		log_end();
+		/* What it had not launched ends with its status pipes. */
+		launch_start_settled(parent, i);
+		launch_receive(parent, i);
+		if (launcher->channel_fd >= 0)
+			(void)loop_remove(&parent->loop, launcher->channel_fd);
+		fd_close(&launcher->channel_fd);
+		launcher->pid = 0;
+		launcher->is_ready = false;
+		add_backoff(parent, launcher);
+		if (parent->phase == PHASE_STARTING)
+			parent->fatal = "the launcher cannot be started";
+		return true;
+	}
+	return false;
+}
+
+void
+launch_finish(struct parent *parent)
+{
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
+		struct launcher *launcher = &parent->launchers.all[i];
+
+		launcher->is_wanted = false;
+		if (launcher->channel_fd >= 0)
+			(void)loop_remove(&parent->loop, launcher->channel_fd);
+		fd_close(&launcher->channel_fd);
+	}
+}

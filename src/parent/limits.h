@@ -1,0 +1,32 @@
+#ifndef PARENT_LIMITS_H
+#define PARENT_LIMITS_H
+
+/* Times and sizes that no policy changes. Milliseconds, bytes, counts. */
+
+#define LIMIT_BATCH_MS 1000 /* for a parser to answer its batch */
+#define LIMIT_START_MS 10000 /* for a room to be closed, at start */
+#define LIMIT_RETIRE_MS 1000 /* for a parser to leave when told */
+#define LIMIT_BACKOFF_MIN_MS 10 /* before a replacement is started */
+#define LIMIT_BACKOFF_MAX_MS 500
+#define LIMIT_AUDIT_MS 50 /* between counts of a parser's descriptors */
+
+#define LIMIT_LAUNCH_MS 5000 /* from the choice of a service to its exec */
+#define LIMIT_LAUNCHES_OPEN 128u /* with one launcher at a time */
+#define LIMIT_STOP_MS 5000 /* from SIGTERM to SIGKILL of a session */
+
+#define LIMIT_RING_MS 5 /* until a refused client's end is looked for */
+#define LIMIT_LINGER_MS 5000 /* for it to close, in all */
+#define LIMIT_LINGER_IDLE_MS 2000 /* without sending anything */
+#define LIMIT_LINGER_BYTES (4u * 1024 * 1024)
+#define LIMIT_LINGER_SLOTS 1024u
+#define LIMIT_LINGER_PER_SOURCE 256u
+
+#define LIMIT_ACCEPTS_A_TURN 64
+#define LIMIT_ACCEPT_RETRY_MS 100 /* after running out of something */
+#define LIMIT_BACKLOG 4096
+#define LIMIT_USER_TIMEOUT_MS 30000u /* unanswered data; tcp(7) */
+#define LIMIT_KEEPALIVE_S 60
+
+#define LIMIT_LOADER_MS 30000
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * The door: binds the addresses of the policy, accepts, classifies errors.
+ * Trusts accept4 for the peer's address, and nothing that the peer sends.
+ * Never reads a byte and never waits.
+ */
+#include "parent/listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "core/image.h"
+#include "parent/admit.h"
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
+
+struct socket_option {
+	int level, name, value;
+	bool is_v6_only, is_required;
+};
+
+/* Set on the listener, inherited by what it accepts, taken back by launch. */
+static const struct socket_option options[] = {
+	/* A restart must not wait for connections of the one before. */
+	{ SOL_SOCKET, SO_REUSEADDR, 1, false, true },
+	/* `::` is IPv6 and no more: no address can come in two ways. */
+	{ IPPROTO_IPV6, IPV6_V6ONLY, 1, true, true },
+	/* Whoever says nothing costs nothing, for its first second. */
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, false, false },
+	/* Urgent bytes are bytes of the line like any other. */
+	{ SOL_SOCKET, SO_OOBINLINE, 1, false, true },
+	/* A peer that is gone is noticed. */
+	{ SOL_SOCKET, SO_KEEPALIVE, 1, false, true },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, LIMIT_KEEPALIVE_S, false, true },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, (int)LIMIT_USER_TIMEOUT_MS, false,
+	    true },
+};
+
+static int
+set_options(struct parent *parent, int fd, bool is_v6)
+{
+	const int start = 0;
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		const struct socket_option *option = &options[i];
+
+		if (option->is_v6_only && !is_v6)
+			continue;
+		if (setsockopt(fd, option->level, option->name, &option->value,
+			sizeof(option->value)) != 0 &&
+		    option->is_required)
+			return -1;
+	}
+	/* So that a second peek goes on behind an urgent mark (Linux 6.9). */
+	parent->can_peek_on =
+	    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) == 0;
+	return 0;
+}
+
+static int
+open_one(struct parent *parent, const struct image_listen *wanted)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = addr_to_sockaddr(&wanted->addr, &storage);
+	int fd = socket(
+	    storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (set_options(parent, fd, wanted->addr.family == ADDR_V6) != 0 ||
+	    bind(fd, (const struct sockaddr *)&storage, length) != 0 ||
+	    listen(fd, LIMIT_BACKLOG) != 0)
+		fd_close(&fd);
+	return fd;
+}
+
+int
+listen_open(struct parent *parent)
+{
+	struct listeners *listeners = &parent->listeners;
+	uint32_t count = image_count(&parent->image, IMAGE_LISTENS);
+	void *all = mmap(NULL, (count + 1) * sizeof(struct listener),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (all == MAP_FAILED) {
+		log_begin(LOG_LEVEL_ERROR, "listen-failed");
+		log_errno(errno);
+		log_end();
+		return -1;
+	}
+	listeners->all = all;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct image_listen *wanted =
+		    image_listen(&parent->image, i);
+		int fd = open_one(parent, wanted);
+		int error = errno;
+
+		log_begin(fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
+		    fd < 0 ? "listen-failed" : "listen");
+		log_addr(&wanted->addr);
+		if (fd < 0)
+			log_errno(error);
+		log_place("rule",
+		    image_text(&parent->image, wanted->place.file),
+		    wanted->place.line);
+		log_end();
+		if (fd < 0)
+			return -1;
+		listeners->all[i].fd = fd;
+		listeners->count++;
+	}
+	return 0;
+}
+
+static int
+arm(struct parent *parent, uint32_t index, bool is_armed)
+{
+	struct listener *listener = &parent->listeners.all[index];
+
+	listener->is_armed = is_armed;
+	return loop_modify(&parent->loop, listener->fd, is_armed ? EPOLLIN : 0,
+	    loop_token(TOKEN_LISTENER, index));
+}
+
+int
+listen_arm(struct parent *parent)
+{
+	struct listeners *listeners = &parent->listeners;
+
+	for (uint32_t i = 0; i < listeners->count; i++) {
+		if (loop_add(&parent->loop, listeners->all[i].fd, EPOLLIN,
+			loop_token(TOKEN_LISTENER, i)) != 0)
+			return -1;
+		listeners->all[i].is_armed = true;
+	}
+	return 0;
+}
+
+void
+listen_close(struct parent *parent)
+{
+	struct listeners *listeners = &parent->listeners;
+
+	for (uint32_t i = 0; i < listeners->count; i++) {
+		(void)loop_remove(&parent->loop, listeners->all[i].fd);
+		fd_close(&listeners->all[i].fd);
+	}
+	listeners->count = 0;
+	listeners->retry_ms = 0;
+}
+
+/* Errors of one connection, not of the listener: the next may be fine. */
+static bool
+is_of_connection(int error)
+{
+	switch (error) {
+	case ECONNABORTED:
+	case EPERM:
+	case EPROTO:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case ETIMEDOUT:
+	case EINTR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Out of descriptors or memory. The connection stays in the backlog, so the
+ * listener would be readable for ever: it is left alone for a while.
+ */
+static void
+run_out(struct parent *parent, uint32_t index, int error)
+{
+	parent->counters.accept_failures++;
+	if (parent->listeners.retry_ms == 0) {
+		log_begin(LOG_LEVEL_WARNING, "accept-failed");
+		log_errno(error);
+		log_end();
+	}
+	(void)arm(parent, index, false);
+	parent->listeners.retry_ms = parent->now_ms + LIMIT_ACCEPT_RETRY_MS;
+}
+
+void
+listen_accept(struct parent *parent, uint32_t index)
+{
+	const struct listener *listener = &parent->listeners.all[index];
+
+	if (index >= parent->listeners.count || !listener->is_armed)
+		return;
+	for (int i = 0; i < LIMIT_ACCEPTS_A_TURN; i++) {
+		struct sockaddr_storage storage;
+		socklen_t length = sizeof(storage);
+		int fd = accept4(listener->fd, (struct sockaddr *)&storage,
+		    &length, SOCK_CLOEXEC);
+		struct addr peer;
+
+		if (fd < 0) {
+			if (errno == EAGAIN)
+				return;
+			if (is_of_connection(errno))
+				continue;
+			run_out(parent, index, errno);
+			return;
+		}
+		parent->counters.accepted++;
+		if (addr_from_sockaddr(
+			&peer, (struct sockaddr *)&storage, length))
+			admit_take_fd(parent, fd, &peer, index);
+		else
+			fd_close(&fd);
+	}
+}
+
+void
+listen_tend(struct parent *parent)
+{
+	struct listeners *listeners = &parent->listeners;
+
+	if (listeners->retry_ms == 0 || parent->now_ms < listeners->retry_ms)
+		return;
+	listeners->retry_ms = 0;
+	for (uint32_t i = 0; i < listeners->count; i++)
+		if (!listeners->all[i].is_armed)
+			(void)arm(parent, i, true);
+}

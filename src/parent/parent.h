@@ -1,0 +1,84 @@
+#ifndef PARENT_PARENT_H
+#define PARENT_PARENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sys/resource.h>
+
+#include "core/crowd.h"
+#include "core/image.h"
+#include "core/source.h"
+#include "parent/launch.h"
+#include "parent/listen.h"
+#include "parent/session.h"
+#include "parent/workers.h"
+#include "sys/loop.h"
+#include "sys/room.h"
+
+/*
+ * The deciding room: all that it knows. Its parts, in the order in which a
+ * request meets them:
+ *
+ *	listen   accepts                    workers  asks a parser
+ *	admit    may it come in at all      recheck  decides again
+ *	session  gives it a slot            settle   refuses, or tells names
+ *	                                    launch   has the service started
+ *	                                    reap     takes back what is left
+ */
+enum token {
+	TOKEN_SIGNAL,
+	TOKEN_LISTENER, /* index: of the listener */
+	TOKEN_WORKER, /* index: of the worker */
+	TOKEN_LAUNCHER, /* index: of the launcher */
+	TOKEN_LAUNCHER_START, /* index: of the launcher; its status pipe */
+	TOKEN_CLIENT, /* index: slot */
+	TOKEN_STATUS, /* index: slot; its launch's status pipe */
+	TOKEN_STDERR, /* index: slot; its service's stderr */
+};
+
+enum phase {
+	PHASE_STARTING, /* rooms are being closed; nobody is listened to */
+	PHASE_SERVING,
+	PHASE_DRAINING, /* nobody new; who is in may finish */
+	PHASE_STOPPING, /* who is in is asked to end, then made to */
+};
+
+/* Since start; in the status line. */
+struct counters {
+	uint64_t accepted, shut_out, refused, helped, launched, finished;
+	uint64_t evicted, timed_out, probes, violations, workers_started;
+	uint64_t accept_failures;
+};
+
+struct parent {
+	struct loop loop;
+	struct image image;
+	int image_fd; /* owned; what launchers map */
+	int names_fd; /* owned; what parsers map */
+	struct room room;
+	struct listeners listeners;
+	struct sessions sessions;
+	struct source_table sources; /* who has how many */
+	struct source_table shares; /* of which service */
+	struct crowd crowd;
+	uint32_t *service_sessions; /* owned mapping; running, by service */
+	struct workers workers;
+	struct launchers launchers;
+	struct {
+		uint32_t *buckets; /* owned mapping; slots, by pid */
+		uint32_t mask;
+	} pids;
+	struct counters counters;
+	struct rlimit nofile; /* as tcpmuxd was started with */
+	enum phase phase;
+	int signal_fd; /* owned */
+	int64_t now_ms; /* read once a turn */
+	int64_t stop_ms; /* when what is left gets SIGKILL; 0: not yet */
+	int64_t started_ms;
+	bool is_root;
+	bool can_peek_on; /* SO_PEEK_OFF on TCP: behind an urgent mark too */
+	const char *fatal; /* why tcpmuxd must end; NULL: it need not */
+};
+
+#endif

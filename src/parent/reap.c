@@ -1,0 +1,207 @@
+/*
+ * Takes back what ends: services, launchers, workers.
+ * Trusts wait4 for who it was and how it went; a service's stderr for
+ * nothing.
+ * Never waits, and never signals a pid that it has reaped.
+ */
+#include "parent/reap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "parent/launch.h"
+#include "parent/parent.h"
+#include "parent/workers.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+
+static uint32_t *
+bucket_of(struct parent *parent, pid_t pid)
+{
+	return &parent->pids.buckets[(uint32_t)pid & parent->pids.mask];
+}
+
+void
+reap_index(struct parent *parent, struct session *session)
+{
+	uint32_t *bucket = bucket_of(parent, session->pid);
+
+	session->next_pid = *bucket;
+	*bucket = session_slot(parent, session);
+}
+
+void
+reap_forget(struct parent *parent, struct session *session)
+{
+	uint32_t slot = session_slot(parent, session);
+	uint32_t *link = bucket_of(parent, session->pid);
+
+	while (*link != SESSION_NONE && *link != slot)
+		link = &session_at(parent, *link)->next_pid;
+	if (*link == slot)
+		*link = session->next_pid;
+	session->pid = 0;
+}
+
+static struct session *
+session_of(struct parent *parent, pid_t pid)
+{
+	uint32_t slot = *bucket_of(parent, pid);
+
+	while (slot != SESSION_NONE) {
+		struct session *session = session_at(parent, slot);
+
+		if (session->pid == pid)
+			return session;
+		slot = session->next_pid;
+	}
+	return NULL;
+}
+
+static void
+log_line(const struct parent *parent, const struct session *session,
+    const char *text, size_t length)
+{
+	const struct image_service *service =
+	    image_service(&parent->image, session->service);
+
+	log_begin(LOG_LEVEL_NOTICE, "stderr");
+	log_word("service", image_text(&parent->image, service->name));
+	log_number("session", session->id);
+	log_bytes("text", text, length);
+	log_end();
+}
+
+void
+reap_read_stderr(struct parent *parent, struct session *session)
+{
+	char text[4096];
+	ssize_t length = read(session->stderr_fd, text, sizeof(text));
+	size_t begin = 0;
+
+	if (length < 0 && errno == EAGAIN)
+		return;
+	if (length <= 0) {
+		(void)loop_remove(&parent->loop, session->stderr_fd);
+		fd_close(&session->stderr_fd);
+		return;
+	}
+	while (begin < (size_t)length) {
+		const char *line = text + begin;
+		size_t left = (size_t)length - begin;
+		const char *end = memchr(line, '\n', left);
+		size_t count = end == NULL ? left : (size_t)(end - line);
+
+		if (count > 0)
+			log_line(parent, session, line, count);
+		begin += count + 1;
+	}
+}
+
+static void
+log_exit(struct parent *parent, const struct session *session, int status)
+{
+	const struct image_service *service =
+	    image_service(&parent->image, session->service);
+
+	parent->counters.finished++;
+	log_begin(LOG_LEVEL_INFO, "exit");
+	log_word("service", image_text(&parent->image, service->name));
+	log_addr(&session->peer);
+	log_number("session", session->id);
+	if (WIFSIGNALED(status))
+		log_number("signal", (uint64_t)WTERMSIG(status));
+	else
+		log_number("status", (uint64_t)WEXITSTATUS(status));
+	log_duration("duration_s", parent->now_ms - session->accepted_ms);
+	log_end();
+}
+
+void
+reap_finish(struct parent *parent, struct session *session, int status)
+{
+	if (session->stderr_fd >= 0)
+		reap_read_stderr(parent, session);
+	if (session->stderr_fd >= 0)
+		(void)loop_remove(&parent->loop, session->stderr_fd);
+	log_exit(parent, session, status);
+	session_enter(parent, session, SESSION_FREE);
+}
+
+/* Ended, and still a zombie: its process group is certainly its own. */
+static void
+end_leftovers(const struct session *session)
+{
+	if (!session->keeps_leftovers)
+		(void)kill(-session->pid, SIGKILL);
+}
+
+static void
+reap_one(struct parent *parent, pid_t pid)
+{
+	struct session *session = session_of(parent, pid);
+	struct rusage usage;
+	int status;
+
+	if (session != NULL)
+		end_leftovers(session);
+	if (wait4(pid, &status, WNOHANG, &usage) != pid)
+		return;
+	if (session == NULL) {
+		if (!workers_reap(parent, pid, status, &usage))
+			(void)launch_reap(parent, pid, status);
+		return;
+	}
+	reap_forget(parent, session);
+	if (session->state == SESSION_RUNNING) {
+		reap_finish(parent, session, status);
+		return;
+	}
+	/* Its status pipe will tell whether it had become the service. */
+	session->is_reaped = true;
+	session->exit_status = status;
+}
+
+void
+reap_children(struct parent *parent)
+{
+	siginfo_t ended;
+
+	/* Whoever has ended has said who it is before: that comes first. */
+	launch_receive_all(parent);
+	for (;;) {
+		memset(&ended, 0, sizeof(ended));
+		if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) !=
+			0 ||
+		    ended.si_pid == 0)
+			return;
+		reap_one(parent, ended.si_pid);
+	}
+}
+
+void
+reap_signal_all(struct parent *parent, int signal_number)
+{
+	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
+		const struct session *session = session_at(parent, i);
+
+		if (session->pid != 0 && !session->keeps_leftovers)
+			(void)kill(-session->pid, signal_number);
+	}
+}
+
+uint32_t
+reap_count_waited_for(struct parent *parent)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
+		const struct session *session = session_at(parent, i);
+
+		count += session->pid != 0 && !session->keeps_leftovers;
+	}
+	return count;
+}

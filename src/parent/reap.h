@@ -1,0 +1,38 @@
+#ifndef PARENT_REAP_H
+#define PARENT_REAP_H
+
+#include <stdint.h>
+
+struct parent;
+struct session;
+
+/*
+ * The end of processes and sessions. The parent is the only one that reaps,
+ * so a pid is the process it was told of until it is reaped here.
+ */
+
+/* Reaps every child that has ended. */
+void reap_children(struct parent *parent);
+
+/* The session's pid is known now: finds it again when it ends. */
+void reap_index(struct parent *parent, struct session *session);
+
+/* Its pid is not to be watched or signalled any more. */
+void reap_forget(struct parent *parent, struct session *session);
+
+/*
+ * The session is over: logs how, ends what it left behind unless it may
+ * stay, gives back its counts and slot. status is wait(2)'s.
+ */
+void reap_finish(struct parent *parent, struct session *session, int status);
+
+/* Its service wrote to stderr: as much as one read gives, to the log. */
+void reap_read_stderr(struct parent *parent, struct session *session);
+
+/* Sends a signal to every running session but those that may stay. */
+void reap_signal_all(struct parent *parent, int signal_number);
+
+/* Running sessions that tcpmuxd waits for before it ends. */
+uint32_t reap_count_waited_for(struct parent *parent);
+
+#endif

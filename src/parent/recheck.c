@@ -1,0 +1,268 @@
+/*
+ * The second question, asked of our own policy: what does this client get?
+ * Trusts the parser for nothing but a hint where to look.
+ * Never parses: it compares bytes with a name it already has, and counts.
+ */
+#include "parent/recheck.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/acl.h"
+#include "core/line.h"
+#include "core/name.h"
+#include "parent/launch.h"
+#include "parent/parent.h"
+#include "parent/settle.h"
+#include "sys/log.h"
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
+
+enum comparison {
+	COMPARISON_SAME,
+	COMPARISON_DIFFERENT,
+	COMPARISON_GONE, /* the connection is in error */
+};
+
+static void
+set_peek_offset(
+    const struct parent *parent, const struct session *session, int offset)
+{
+	if (parent->can_peek_on)
+		(void)setsockopt(session->fd, SOL_SOCKET, SO_PEEK_OFF, &offset,
+		    sizeof(offset));
+}
+
+/*
+ * Reads length bytes without taking them, or, with flags 0, takes them. Both
+ * stop at an urgent mark, so it may need more than one call; a peek goes on
+ * behind it by SO_PEEK_OFF. Returns how many it got, or -1 on an error.
+ */
+static ssize_t
+read_line(
+    const struct session *session, uint8_t *bytes, size_t length, int flags)
+{
+	size_t got = 0;
+
+	while (got < length) {
+		ssize_t count = recv(session->fd, bytes + got, length - got,
+		    flags | MSG_DONTWAIT);
+
+		if (count < 0 && errno != EAGAIN)
+			return -1;
+		if (count <= 0)
+			break;
+		got += (size_t)count;
+	}
+	return (ssize_t)got;
+}
+
+/*
+ * Is this what the client sent? A parser that keeps a copy of the socket
+ * could move the peek offset between two peeks: so what is taken out in the
+ * end is compared once more.
+ */
+static enum comparison
+compare(const struct parent *parent, const struct session *session,
+    const uint8_t *name, size_t name_length, size_t length, int flags)
+{
+	uint8_t line[LINE_MAX_BYTES];
+	ssize_t got;
+
+	if (flags == MSG_PEEK)
+		set_peek_offset(parent, session, 0);
+	got = read_line(session, line, length, flags);
+	if (got < 0)
+		return COMPARISON_GONE;
+	if ((size_t)got < length ||
+	    !name_is_line(line, length, name, name_length, false))
+		return COMPARISON_DIFFERENT;
+	return COMPARISON_SAME;
+}
+
+/* Compares, then takes the line out: what is left is the service's. */
+static enum comparison
+take_line(const struct parent *parent, const struct session *session,
+    const uint8_t *name, size_t name_length, size_t length)
+{
+	enum comparison comparison =
+	    compare(parent, session, name, name_length, length, MSG_PEEK);
+
+	set_peek_offset(parent, session, -1);
+	if (comparison != COMPARISON_SAME)
+		return comparison;
+	return compare(parent, session, name, name_length, length, 0);
+}
+
+/* The record of what this source has of this service. */
+static uint32_t
+share_of(struct parent *parent, const struct session *session)
+{
+	struct source_key key =
+	    source_key(&session->peer, 32, 64, session->service + 1);
+
+	return source_take(&parent->shares, &key);
+}
+
+static void
+decide_service(struct parent *parent, struct session *session)
+{
+	const struct image *image = &parent->image;
+	const struct image_service *service =
+	    image_service(image, session->service);
+	struct acl_verdict verdict =
+	    acl_decide(image, service->rules, &session->peer);
+
+	session->keeps_leftovers = service->leftovers == IMAGE_LEFTOVERS_KEEP;
+	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0) {
+		settle_refuse(parent, session, REFUSAL_DISABLED);
+		return;
+	}
+	if (!verdict.is_allowed) {
+		settle_refuse_rule(
+		    parent, session, REFUSAL_DENIED, verdict.rule);
+		return;
+	}
+	if (parent->service_sessions[session->service] >= service->sessions ||
+	    parent->sessions.running >= image_global(image)->sessions) {
+		settle_refuse(parent, session, REFUSAL_SESSIONS);
+		return;
+	}
+	session->share = share_of(parent, session);
+	if (session->share == SOURCE_NONE) {
+		settle_refuse(parent, session, REFUSAL_RESOURCES);
+		return;
+	}
+	if (source_get(&parent->shares, session->share, SOURCE_RUNNING) >=
+	    service->per_source) {
+		settle_refuse(parent, session, REFUSAL_PER_SOURCE);
+		return;
+	}
+	launch_choose(parent, session);
+}
+
+static enum violation
+answer_name(struct parent *parent, struct session *session,
+    const struct verdict *answer)
+{
+	size_t name_length;
+	const uint8_t *name =
+	    names_get(&parent->image.names, answer->name, &name_length);
+
+	if (answer->length != name_length + 2)
+		return VIOLATION_LINE;
+	switch (take_line(parent, session, name, name_length, answer->length)) {
+	case COMPARISON_DIFFERENT:
+		return VIOLATION_MISMATCH;
+	case COMPARISON_GONE:
+		session->generation = 0;
+		settle_closed(parent, session);
+		return VIOLATION_NONE;
+	case COMPARISON_SAME:
+		break;
+	}
+	session->generation = 0;
+	session->service = image_name_service(&parent->image, answer->name);
+	decide_service(parent, session);
+	return VIOLATION_NONE;
+}
+
+static enum violation
+answer_help(struct parent *parent, struct session *session,
+    const struct verdict *answer)
+{
+	const uint8_t help[] = { 'h', 'e', 'l', 'p' };
+
+	if (answer->length != sizeof(help) + 2)
+		return VIOLATION_LINE;
+	switch (
+	    take_line(parent, session, help, sizeof(help), answer->length)) {
+	case COMPARISON_DIFFERENT:
+		return VIOLATION_MISMATCH;
+	case COMPARISON_GONE:
+		session->generation = 0;
+		settle_closed(parent, session);
+		return VIOLATION_NONE;
+	case COMPARISON_SAME:
+		break;
+	}
+	session->generation = 0;
+	settle_help(parent, session);
+	return VIOLATION_NONE;
+}
+
+/*
+ * Not decided yet: nothing to do until there is one byte more than was
+ * seen, or no byte will come. Waking up without either would go round for
+ * ever, so it ends the connection.
+ */
+static void
+answer_more(struct parent *parent, struct session *session, uint16_t seen)
+{
+	const int wanted = seen + 1;
+
+	if (session->was_woken && seen <= session->seen) {
+		settle_refuse(parent, session, REFUSAL_STALLED);
+		return;
+	}
+	session->seen = seen;
+	session_enter(parent, session, SESSION_WAITING);
+	if (setsockopt(session->fd, SOL_SOCKET, SO_RCVLOWAT, &wanted,
+		sizeof(wanted)) != 0 ||
+	    session_watch(parent, session, EPOLLIN | EPOLLRDHUP) != 0)
+		settle_refuse(parent, session, REFUSAL_RESOURCES);
+}
+
+enum violation
+recheck_answer(struct parent *parent, const struct handover *asked,
+    const struct verdict *answer)
+{
+	struct session *session = session_at(parent, asked->slot);
+
+	/* It was decided without the parser meanwhile: by its deadline. */
+	if (session->generation != asked->generation)
+		return VIOLATION_NONE;
+	switch ((enum outcome)answer->outcome) {
+	case OUTCOME_NAME:
+		return answer_name(parent, session, answer);
+	case OUTCOME_HELP:
+		return answer_help(parent, session, answer);
+	case OUTCOME_MORE:
+		session->generation = 0;
+		answer_more(parent, session, answer->length);
+		break;
+	case OUTCOME_UNKNOWN:
+		settle_refuse_claimed(
+		    parent, session, answer->claimed + 1, answer->claimed[0]);
+		break;
+	case OUTCOME_MALFORMED:
+		settle_refuse(parent, session, REFUSAL_MALFORMED);
+		break;
+	case OUTCOME_CLOSED:
+		session->generation = 0;
+		settle_closed(parent, session);
+		break;
+	}
+	return VIOLATION_NONE;
+}
+
+void
+recheck_rewind(const struct parent *parent, const struct session *session)
+{
+	set_peek_offset(parent, session, 0);
+}
+
+void
+recheck_wake(struct parent *parent, uint32_t slot, uint32_t events)
+{
+	struct session *session = session_at(parent, slot);
+
+	recheck_rewind(parent, session);
+	session->was_woken = true;
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		session->is_final = true;
+	session_enter(parent, session, SESSION_QUEUED);
+}

@@ -1,0 +1,27 @@
+#ifndef PARENT_RECHECK_H
+#define PARENT_RECHECK_H
+
+#include "core/message.h"
+#include "core/verdict.h"
+
+struct parent;
+struct session;
+
+/*
+ * Decides a connection again, for itself, after a parser said what its line
+ * is. The answer has passed core/verdict; asked is the handover it answers.
+ * For a name or HELP the line is compared with the parent's own policy, byte
+ * by byte, before anything else is believed, and exactly that line is taken
+ * out of the stream. Returns VIOLATION_NONE, or what the parser did: then
+ * nothing was done with the connection.
+ */
+enum violation recheck_answer(struct parent *parent,
+    const struct handover *asked, const struct verdict *answer);
+
+/* The next peek at the connection begins at its first byte again. */
+void recheck_rewind(const struct parent *parent, const struct session *session);
+
+/* A connection that waited for more bytes has some, or its end. */
+void recheck_wake(struct parent *parent, uint32_t slot, uint32_t events);
+
+#endif

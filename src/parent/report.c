@@ -1,0 +1,234 @@
+/*
+ * What tcpmuxd found when it started, and what is weaker for it.
+ * Trusts /proc.
+ * Never guesses: what it cannot find out it calls missing.
+ */
+#include "parent/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cap-ng.h>
+
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "sys/fd.h"
+#include "sys/landlock.h"
+#include "sys/log.h"
+
+struct needed {
+	unsigned capability;
+	const char *name;
+	const char *without; /* what cannot be done then */
+};
+
+static const struct needed needed[] = {
+	{ CAP_NET_BIND_SERVICE, "net_bind_service", "bind ports below 1024" },
+	{ CAP_SETUID, "setuid", "start a service as another user" },
+	{ CAP_SETGID, "setgid", "start a service as another group" },
+	{ CAP_SETPCAP, "setpcap", "empty a bounding set" },
+	{ CAP_SYS_CHROOT, "sys_chroot", "change a root directory" },
+	{ CAP_SYS_ADMIN, "sys_admin", "make namespaces" },
+	{ CAP_KILL, "kill", "end a session of another user" },
+	{ CAP_SYS_RESOURCE, "sys_resource", "raise a hard limit" },
+	{ CAP_DAC_READ_SEARCH, "dac_read_search", "read any policy file" },
+};
+
+#define NEEDED (sizeof(needed) / sizeof(needed[0]))
+
+int
+report_reduce_capabilities(struct parent *parent)
+{
+	bool had[NEEDED];
+
+	if (!parent->is_root)
+		return 0;
+	for (size_t i = 0; i < NEEDED; i++)
+		had[i] = capng_have_capability(
+			     CAPNG_PERMITTED, needed[i].capability) == 1;
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < NEEDED; i++)
+		if (had[i] &&
+		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+			needed[i].capability) != 0)
+			return -1;
+	if (capng_apply(CAPNG_SELECT_CAPS) == 0)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+static void
+tell_weaker(const char *what)
+{
+	log_begin(LOG_LEVEL_WARNING, "weaker");
+	log_text("text", what);
+	log_end();
+}
+
+/* Since Linux 6.2 the size of /proc/PID/fd is the number in it. */
+static bool
+can_count_descriptors(void)
+{
+	struct stat about;
+
+	return stat("/proc/self/fd", &about) == 0 && about.st_size > 0;
+}
+
+static void
+tell_kernel(const struct parent *parent)
+{
+	struct utsname name = { .release = "" };
+	int landlock = landlock_abi();
+
+	(void)uname(&name);
+	log_begin(LOG_LEVEL_NOTICE, "kernel");
+	log_text("release", name.release);
+	log_number("landlock", landlock > 0 ? (uint64_t)landlock : 0);
+	log_word("scopes", landlock >= LANDLOCK_ABI_SCOPES ? "yes" : "no");
+	log_word("peek_on", parent->can_peek_on ? "yes" : "no");
+	log_word("fd_count", can_count_descriptors() ? "yes" : "no");
+	log_end();
+	if (landlock < LANDLOCK_ABI_REFER)
+		tell_weaker("no Landlock (Linux 5.19): sessions of one user "
+			    "can trace and signal each other");
+	else if (landlock < LANDLOCK_ABI_SCOPES)
+		tell_weaker("no Landlock scopes (Linux 6.12): sessions of one "
+			    "user can signal each other");
+	if (!parent->can_peek_on)
+		tell_weaker("no SO_PEEK_OFF on TCP (Linux 6.9): urgent data "
+			    "inside a request line is refused");
+	if (!can_count_descriptors())
+		tell_weaker("/proc does not count descriptors (Linux 6.2): a "
+			    "parser that keeps one is not noticed");
+}
+
+static void
+tell_capabilities(const struct parent *parent)
+{
+	log_begin(LOG_LEVEL_NOTICE, "capabilities");
+	for (size_t i = 0; i < NEEDED; i++)
+		log_word(needed[i].name,
+		    capng_have_capability(
+			CAPNG_EFFECTIVE, needed[i].capability) == 1
+			? "yes"
+			: "no");
+	log_end();
+	if (!parent->is_root) {
+		tell_weaker("not root: services run as this user, and so does "
+			    "the parser");
+		return;
+	}
+	for (size_t i = 0; i < NEEDED; i++) {
+		char text[128];
+
+		if (capng_have_capability(
+			CAPNG_EFFECTIVE, needed[i].capability) == 1)
+			continue;
+		(void)snprintf(text, sizeof(text), "no CAP_%s: cannot %s",
+		    needed[i].name, needed[i].without);
+		tell_weaker(text);
+	}
+}
+
+/* What the policy may come to need, if all its limits are reached at once. */
+static void
+tell_descriptors(const struct parent *parent)
+{
+	const struct image_global *global = image_global(&parent->image);
+	uint64_t fixed = 64 + parent->listeners.count +
+	    3 * (uint64_t)(2 * global->parser_workers + WORKERS_SPARE);
+	uint64_t wanted = fixed + global->pending + LIMIT_LINGER_SLOTS +
+	    global->sessions + 2 * LIMIT_LAUNCHES_OPEN * LAUNCHER_KINDS;
+	struct rlimit limit = { 0 };
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	log_begin(LOG_LEVEL_NOTICE, "descriptors");
+	log_number("limit", limit.rlim_cur);
+	log_number("needed", wanted);
+	log_number("sessions", global->sessions);
+	log_number("pending", global->pending);
+	log_end();
+	if (limit.rlim_cur < wanted)
+		tell_weaker("too few descriptors for the policy's limits: "
+			    "connections wait when they run out");
+}
+
+static char
+read_setting(const char *path)
+{
+	char setting = '?';
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, &setting, 1) != 1)
+		setting = '?';
+	fd_close(&fd);
+	return setting;
+}
+
+static void
+tell_syncookies(void)
+{
+	char setting = read_setting("/proc/sys/net/ipv4/tcp_syncookies");
+	const char text[2] = { setting, '\0' };
+
+	log_begin(LOG_LEVEL_NOTICE, "syncookies");
+	log_text("setting", text);
+	log_end();
+	if (setting != '1' && setting != '2')
+		tell_weaker("net.ipv4.tcp_syncookies is not on: a flood of "
+			    "SYNs can keep others out");
+}
+
+/* Sessions have process groups; what leaves its group outlives them. */
+static void
+tell_leftovers(void)
+{
+	log_begin(LOG_LEVEL_NOTICE, "cgroup");
+	log_word("sessions", "no");
+	log_end();
+	tell_weaker("sessions end by process group: a process that leaves its "
+		    "session's group is not ended with it");
+}
+
+static void
+tell_room(const struct parent *parent)
+{
+	log_begin(LOG_LEVEL_NOTICE, "room");
+	log_word("kind", room_word(parent->room.kind));
+	log_end();
+	switch (parent->room.kind) {
+	case ROOM_FULL:
+		break;
+	case ROOM_USER:
+		tell_weaker("the parser's room is a user namespace: it has "
+			    "this user's id and groups");
+		break;
+	case ROOM_REDUCED:
+		tell_weaker("`room reduced`: the parser has no namespaces and "
+			    "no empty root");
+		break;
+	}
+}
+
+void
+report_start(struct parent *parent)
+{
+	log_begin(LOG_LEVEL_NOTICE, "start");
+	log_word("version", TCPMUXD_VERSION);
+	log_text("policy",
+	    image_text(&parent->image, image_global(&parent->image)->file));
+	log_end();
+	tell_kernel(parent);
+	tell_capabilities(parent);
+	tell_descriptors(parent);
+	tell_syncookies();
+	tell_leftovers();
+	tell_room(parent);
+	log_flush();
+}

@@ -1,0 +1,192 @@
+/*
+ * The turn of the wheel: wait, let each part take in what happened, then do
+ * what is due.
+ * Trusts the loop's tokens, which it made itself.
+ * Never waits anywhere else.
+ */
+#include "parent/serve.h"
+
+#include <errno.h>
+
+#include "parent/launch.h"
+#include "parent/limits.h"
+#include "parent/listen.h"
+#include "parent/parent.h"
+#include "parent/recheck.h"
+#include "parent/reap.h"
+#include "parent/settle.h"
+#include "parent/signals.h"
+#include "parent/workers.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#define TURN_MAX_MS 1000
+
+/* A client's socket is ready: what for, its state tells. */
+static void
+wake_client(struct parent *parent, uint32_t slot, uint32_t events)
+{
+	struct session *session = session_at(parent, slot);
+
+	switch ((enum session_state)session->state) {
+	case SESSION_WAITING:
+		recheck_wake(parent, slot, events);
+		break;
+	case SESSION_HELPING:
+		settle_resume_help(parent, session);
+		break;
+	case SESSION_LINGERING:
+		settle_resume_linger(parent, session);
+		break;
+	case SESSION_FREE:
+	case SESSION_QUEUED:
+	case SESSION_HANDED:
+	case SESSION_CHOSEN:
+	case SESSION_LAUNCHING:
+	case SESSION_RUNNING:
+	case SESSION_RINGED:
+	case SESSION_STATES:
+		break;
+	}
+}
+
+static void
+dispatch(struct parent *parent, const struct epoll_event *event)
+{
+	uint32_t index = loop_token_index(event->data.u64);
+
+	switch ((enum token)loop_token_kind(event->data.u64)) {
+	case TOKEN_SIGNAL:
+		signals_receive(parent);
+		break;
+	case TOKEN_LISTENER:
+		listen_accept(parent, index);
+		break;
+	case TOKEN_WORKER:
+		workers_receive(parent, index);
+		break;
+	case TOKEN_LAUNCHER:
+		launch_receive(parent, index);
+		break;
+	case TOKEN_LAUNCHER_START:
+		launch_start_settled(parent, index);
+		break;
+	case TOKEN_CLIENT:
+		wake_client(parent, index, event->events);
+		break;
+	case TOKEN_STATUS:
+		launch_settle(parent, index);
+		break;
+	case TOKEN_STDERR:
+		if (session_at(parent, index)->stderr_fd >= 0)
+			reap_read_stderr(parent, session_at(parent, index));
+		break;
+	}
+}
+
+static int64_t
+sooner(int64_t deadline_ms, int64_t other_ms)
+{
+	return other_ms != 0 && other_ms < deadline_ms ? other_ms : deadline_ms;
+}
+
+static int64_t
+first_deadline(struct parent *parent, const struct session_list *list)
+{
+	const struct session *session = session_list_first(parent, list);
+
+	return session == NULL ? 0 : session->deadline_ms;
+}
+
+/* How long nothing is due. */
+static int
+quiet_ms(struct parent *parent)
+{
+	const struct sessions *sessions = &parent->sessions;
+	int64_t due_ms = parent->now_ms + TURN_MAX_MS;
+
+	due_ms = sooner(due_ms, first_deadline(parent, &sessions->ring));
+	due_ms = sooner(due_ms, first_deadline(parent, &sessions->deciding));
+	due_ms = sooner(due_ms, first_deadline(parent, &sessions->launching));
+	due_ms = sooner(due_ms, first_deadline(parent, &sessions->lingering));
+	due_ms = sooner(due_ms, parent->listeners.retry_ms);
+	due_ms = sooner(due_ms, parent->stop_ms);
+	if (parent->workers.spawn_ms > parent->now_ms)
+		due_ms = sooner(due_ms, parent->workers.spawn_ms);
+	for (uint32_t i = 0; i < parent->workers.capacity; i++)
+		due_ms = sooner(due_ms, parent->workers.all[i].deadline_ms);
+	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
+		if (parent->launchers.all[i].spawn_ms > parent->now_ms)
+			due_ms =
+			    sooner(due_ms, parent->launchers.all[i].spawn_ms);
+	return due_ms <= parent->now_ms ? 0 : (int)(due_ms - parent->now_ms);
+}
+
+/* Once every room is closed, and not before. */
+static void
+open_the_door(struct parent *parent)
+{
+	if (parent->phase != PHASE_STARTING || !workers_are_ready(parent) ||
+	    !launch_is_ready(parent))
+		return;
+	if (listen_arm(parent) != 0) {
+		parent->fatal = "the listening sockets cannot be watched";
+		return;
+	}
+	parent->phase = PHASE_SERVING;
+	log_begin(LOG_LEVEL_NOTICE, "ready");
+	log_number("listeners", parent->listeners.count);
+	log_number("services", image_count(&parent->image, IMAGE_SERVICES));
+	log_number("workers", parent->workers.seats);
+	log_end();
+}
+
+static void
+tend(struct parent *parent)
+{
+	listen_tend(parent);
+	settle_tend(parent);
+	workers_tend(parent);
+	launch_tend(parent);
+	signals_tend(parent);
+	open_the_door(parent);
+	workers_dispatch(parent);
+}
+
+static int
+finish(struct parent *parent)
+{
+	listen_close(parent);
+	workers_finish(parent);
+	launch_finish(parent);
+	if (parent->fatal != NULL) {
+		log_begin(LOG_LEVEL_ERROR, "failed");
+		log_text("text", parent->fatal);
+	} else {
+		log_begin(LOG_LEVEL_NOTICE, "stopped");
+		signals_log_counters(parent);
+	}
+	log_end();
+	log_flush();
+	return parent->fatal == NULL ? 0 : -1;
+}
+
+int
+serve(struct parent *parent)
+{
+	struct epoll_event events[LOOP_EVENTS_MAX];
+
+	parent->now_ms = clock_now_ms();
+	parent->started_ms = parent->now_ms;
+	while (parent->fatal == NULL && !signals_are_obeyed(parent)) {
+		int count;
+
+		tend(parent);
+		log_flush();
+		count = loop_wait(&parent->loop, events, quiet_ms(parent));
+		parent->now_ms = clock_now_ms();
+		for (int i = 0; i < count; i++)
+			dispatch(parent, &events[i]);
+	}
+	return finish(parent);
+}

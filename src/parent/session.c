@@ -1,0 +1,354 @@
+/*
+ * The table of connections, and the one way from state to state.
+ * Trusts the rest of the parent to name states, and nothing else.
+ * Never allocates after start; a full table is an answer.
+ */
+#include "parent/session.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "sys/fd.h"
+
+/* What being in a state counts as. */
+enum session_class {
+	CLASS_NONE,
+	CLASS_PENDING,
+	CLASS_RUNNING,
+	CLASS_LINGERING,
+};
+
+static const uint8_t classes[SESSION_STATES] = {
+	[SESSION_FREE] = CLASS_NONE,
+	[SESSION_QUEUED] = CLASS_PENDING,
+	[SESSION_HANDED] = CLASS_PENDING,
+	[SESSION_WAITING] = CLASS_PENDING,
+	[SESSION_HELPING] = CLASS_PENDING,
+	[SESSION_CHOSEN] = CLASS_RUNNING,
+	[SESSION_LAUNCHING] = CLASS_RUNNING,
+	[SESSION_RUNNING] = CLASS_RUNNING,
+	[SESSION_RINGED] = CLASS_LINGERING,
+	[SESSION_LINGERING] = CLASS_LINGERING,
+};
+
+static void
+list_init(struct session_list *list, enum session_link_use use)
+{
+	*list = (struct session_list){
+		.first = SESSION_NONE, .last = SESSION_NONE, .use = use
+	};
+}
+
+struct session *
+session_at(struct parent *parent, uint32_t slot)
+{
+	return &parent->sessions.slots[slot];
+}
+
+uint32_t
+session_slot(const struct parent *parent, const struct session *session)
+{
+	return (uint32_t)(session - parent->sessions.slots);
+}
+
+void
+session_list_push(
+    struct parent *parent, struct session_list *list, struct session *session)
+{
+	uint32_t slot = session_slot(parent, session);
+	struct session_link *link = &session->links[list->use];
+
+	link->before = list->last;
+	link->next = SESSION_NONE;
+	if (list->last != SESSION_NONE)
+		session_at(parent, list->last)->links[list->use].next = slot;
+	else
+		list->first = slot;
+	list->last = slot;
+	list->count++;
+}
+
+void
+session_list_remove(
+    struct parent *parent, struct session_list *list, struct session *session)
+{
+	const struct session_link *link = &session->links[list->use];
+
+	if (link->before != SESSION_NONE)
+		session_at(parent, link->before)->links[list->use].next =
+		    link->next;
+	else
+		list->first = link->next;
+	if (link->next != SESSION_NONE)
+		session_at(parent, link->next)->links[list->use].before =
+		    link->before;
+	else
+		list->last = link->before;
+	list->count--;
+}
+
+struct session *
+session_list_first(struct parent *parent, const struct session_list *list)
+{
+	if (list->first == SESSION_NONE)
+		return NULL;
+	return session_at(parent, list->first);
+}
+
+int
+sessions_init(struct parent *parent, uint32_t capacity)
+{
+	struct sessions *sessions = &parent->sessions;
+	/* Shared, so that clone does not have to copy its page tables. */
+	void *slots = mmap(NULL, capacity * sizeof(struct session),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (slots == MAP_FAILED)
+		return -1;
+	sessions->slots = slots;
+	sessions->capacity = capacity;
+	sessions->next_round = 1;
+	list_init(&sessions->free, SESSION_LINK_TIME);
+	list_init(&sessions->deciding, SESSION_LINK_TIME);
+	list_init(&sessions->launching, SESSION_LINK_TIME);
+	list_init(&sessions->ring, SESSION_LINK_TIME);
+	list_init(&sessions->lingering, SESSION_LINK_TIME);
+	list_init(&sessions->fresh, SESSION_LINK_QUEUE);
+	list_init(&sessions->suspect, SESSION_LINK_QUEUE);
+	for (uint32_t i = 0; i < capacity; i++) {
+		struct session *session = &sessions->slots[i];
+
+		session->fd = -1;
+		session->status_fd = -1;
+		session->stderr_fd = -1;
+		session_list_push(parent, &sessions->free, session);
+	}
+	return 0;
+}
+
+struct session *
+session_by_id(struct parent *parent, uint64_t id)
+{
+	struct session *session =
+	    session_at(parent, (uint32_t)(id % parent->sessions.capacity));
+
+	if (session->state == SESSION_FREE || session->id != id)
+		return NULL;
+	return session;
+}
+
+struct session *
+session_take_fd(
+    struct parent *parent, int fd, const struct addr *peer, uint32_t source)
+{
+	struct sessions *sessions = &parent->sessions;
+	struct session *session = session_list_first(parent, &sessions->free);
+
+	if (session == NULL)
+		return NULL;
+	session_list_remove(parent, &sessions->free, session);
+	*session = (struct session){ .peer = *peer,
+		.id = sessions->next_round++ * sessions->capacity +
+		    session_slot(parent, session),
+		.accepted_ms = parent->now_ms,
+		.fd = fd,
+		.status_fd = -1,
+		.stderr_fd = -1,
+		.source = source,
+		.share = SOURCE_NONE };
+	return session;
+}
+
+/* The list in which a state waits for its deadline; NULL: it has none. */
+static struct session_list *
+time_list(struct sessions *sessions, enum session_state state)
+{
+	switch (state) {
+	case SESSION_FREE:
+		return &sessions->free;
+	case SESSION_QUEUED:
+	case SESSION_HANDED:
+	case SESSION_WAITING:
+	case SESSION_HELPING:
+		return &sessions->deciding;
+	case SESSION_CHOSEN:
+	case SESSION_LAUNCHING:
+		return &sessions->launching;
+	case SESSION_RINGED:
+		return &sessions->ring;
+	case SESSION_LINGERING:
+		return &sessions->lingering;
+	case SESSION_RUNNING:
+	case SESSION_STATES:
+		break;
+	}
+	return NULL;
+}
+
+/* When a session that now comes into this list has been in it too long. */
+static int64_t
+deadline_in(const struct parent *parent, const struct session *session,
+    enum session_state state)
+{
+	switch (state) {
+	case SESSION_QUEUED:
+	case SESSION_HANDED:
+	case SESSION_WAITING:
+	case SESSION_HELPING:
+		return session->accepted_ms +
+		    image_global(&parent->image)->parser_timeout_ms;
+	case SESSION_CHOSEN:
+	case SESSION_LAUNCHING:
+		return parent->now_ms + LIMIT_LAUNCH_MS;
+	case SESSION_RINGED:
+		return parent->now_ms + LIMIT_RING_MS;
+	case SESSION_LINGERING:
+		return parent->now_ms + LIMIT_LINGER_IDLE_MS;
+	case SESSION_FREE:
+	case SESSION_RUNNING:
+	case SESSION_STATES:
+		break;
+	}
+	return 0;
+}
+
+/* Waiting for a parser is being in one of two more lists. */
+static struct session_list *
+queue_list(struct sessions *sessions, const struct session *session)
+{
+	if (session->state != SESSION_QUEUED)
+		return NULL;
+	return session->is_suspect ? &sessions->suspect : &sessions->fresh;
+}
+
+static void
+class_leave(
+    struct parent *parent, struct session *session, enum session_class class)
+{
+	switch (class) {
+	case CLASS_NONE:
+		break;
+	case CLASS_PENDING:
+		crowd_leave(&parent->crowd, session_slot(parent, session));
+		source_drop(&parent->sources, session->source, SOURCE_PENDING);
+		break;
+	case CLASS_RUNNING:
+		source_drop(&parent->sources, session->source, SOURCE_RUNNING);
+		source_drop(&parent->shares, session->share, SOURCE_RUNNING);
+		session->share = SOURCE_NONE;
+		parent->service_sessions[session->service]--;
+		parent->sessions.running--;
+		break;
+	case CLASS_LINGERING:
+		source_drop(
+		    &parent->sources, session->source, SOURCE_LINGERING);
+		break;
+	}
+}
+
+static void
+class_join(
+    struct parent *parent, struct session *session, enum session_class class)
+{
+	switch (class) {
+	case CLASS_NONE:
+		break;
+	case CLASS_PENDING:
+		source_add(&parent->sources, session->source, SOURCE_PENDING);
+		crowd_join(&parent->crowd, session_slot(parent, session),
+		    &session->peer);
+		break;
+	case CLASS_RUNNING:
+		source_add(&parent->sources, session->source, SOURCE_RUNNING);
+		source_add(&parent->shares, session->share, SOURCE_RUNNING);
+		parent->service_sessions[session->service]++;
+		parent->sessions.running++;
+		break;
+	case CLASS_LINGERING:
+		source_add(&parent->sources, session->source, SOURCE_LINGERING);
+		session->linger_end_ms = parent->now_ms + LIMIT_LINGER_MS;
+		break;
+	}
+}
+
+static void
+close_all(struct parent *parent, struct session *session)
+{
+	assert(session->pid == 0);
+	session_unwatch(parent, session);
+	fd_close(&session->fd);
+	fd_close(&session->status_fd);
+	fd_close(&session->stderr_fd);
+	session->generation = 0;
+}
+
+static void
+enter_lists(
+    struct parent *parent, struct session *session, enum session_state state)
+{
+	struct sessions *sessions = &parent->sessions;
+	struct session_list *from = time_list(sessions, session->state);
+	struct session_list *to = time_list(sessions, state);
+	struct session_list *queue;
+	bool is_new = session->state == SESSION_FREE;
+
+	queue = queue_list(sessions, session);
+	if (queue != NULL)
+		session_list_remove(parent, queue, session);
+	/* Activity makes lingering last longer; deciding has one deadline. */
+	if (from != NULL && !is_new &&
+	    (from != to || state == SESSION_LINGERING))
+		session_list_remove(parent, from, session);
+	if (to != NULL &&
+	    (is_new || from != to || state == SESSION_LINGERING)) {
+		session->deadline_ms = deadline_in(parent, session, state);
+		session_list_push(parent, to, session);
+	}
+	session->state = (uint8_t)state;
+	queue = queue_list(sessions, session);
+	if (queue != NULL)
+		session_list_push(parent, queue, session);
+}
+
+void
+session_enter(
+    struct parent *parent, struct session *session, enum session_state state)
+{
+	enum session_class from = classes[session->state];
+	enum session_class to = classes[state];
+
+	assert(state != SESSION_FREE || session->state != SESSION_FREE);
+	if (from != to) {
+		class_leave(parent, session, from);
+		class_join(parent, session, to);
+	}
+	if (state == SESSION_FREE)
+		close_all(parent, session);
+	enter_lists(parent, session, state);
+}
+
+int
+session_watch(struct parent *parent, struct session *session, uint32_t events)
+{
+	uint64_t token =
+	    loop_token(TOKEN_CLIENT, session_slot(parent, session));
+
+	events |= EPOLLONESHOT;
+	if (session->is_registered)
+		return loop_modify(&parent->loop, session->fd, events, token);
+	if (loop_add(&parent->loop, session->fd, events, token) != 0)
+		return -1;
+	session->is_registered = true;
+	return 0;
+}
+
+void
+session_unwatch(struct parent *parent, struct session *session)
+{
+	if (session->is_registered)
+		(void)loop_remove(&parent->loop, session->fd);
+	session->is_registered = false;
+}

@@ -1,0 +1,133 @@
+#ifndef PARENT_SESSION_H
+#define PARENT_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sys/types.h>
+
+#include "core/addr.h"
+#include "core/reply.h"
+
+struct parent;
+
+/*
+ * One slot for each connection, from accept to the last trace of it. A
+ * connection is in exactly one state; session_enter is the only way from one
+ * to the next, and keeps every count and list true, so that no path out of a
+ * state can forget one.
+ */
+enum session_state {
+	SESSION_FREE,
+	/* undecided */
+	SESSION_QUEUED, /* for a parser */
+	SESSION_HANDED, /* in a parser's batch */
+	SESSION_WAITING, /* for more bytes of its line */
+	SESSION_HELPING, /* being told the names */
+	/* decided: yes */
+	SESSION_CHOSEN, /* for a launcher to have room */
+	SESSION_LAUNCHING, /* a launcher has it */
+	SESSION_RUNNING, /* the service has it */
+	/* decided: no, or done */
+	SESSION_RINGED, /* its end is looked for once, a little later */
+	SESSION_LINGERING, /* still sending, or slow to close */
+	SESSION_STATES,
+};
+
+#define SESSION_NONE UINT32_MAX
+
+enum session_link_use {
+	SESSION_LINK_TIME, /* in the list of its deadline */
+	SESSION_LINK_QUEUE, /* waiting for a worker or a launcher */
+	SESSION_LINK_USES,
+};
+
+struct session_link {
+	uint32_t before, next;
+};
+
+struct session_list {
+	uint32_t first, last;
+	uint32_t count;
+	enum session_link_use use;
+};
+
+/* A plain record: fixed size, no pointer. */
+struct session {
+	struct addr peer;
+	uint64_t id; /* never used twice; id % slots is the slot */
+	uint64_t generation; /* of the open handover; 0: none is open */
+	int64_t accepted_ms;
+	int64_t deadline_ms; /* of its state */
+	int64_t linger_end_ms;
+	int fd; /* the client; owned; -1 once the service alone has it */
+	int status_fd; /* owned; what the launch reports */
+	int stderr_fd; /* owned; what the service complains of */
+	pid_t pid; /* 0: not known; good until reaped */
+	int exit_status; /* as wait(2) gave it, if is_reaped */
+	uint32_t next_pid; /* the next slot with the same hash of its pid */
+	uint32_t source, share; /* records of what it is counted on */
+	uint32_t service;
+	uint32_t listener;
+	uint32_t drained_bytes; /* thrown away since it was refused */
+	struct reply_cursor cursor;
+	struct session_link links[SESSION_LINK_USES];
+	uint16_t seen; /* bytes of its line that a parser has seen */
+	uint8_t state; /* enum session_state */
+	bool is_registered; /* fd is in the loop */
+	bool is_final; /* its FIN was seen */
+	bool was_woken; /* handed over again because something came */
+	bool is_suspect; /* to be handed over alone */
+	bool is_reaped; /* the process is gone, the launch not yet settled */
+	bool keeps_leftovers;
+};
+
+struct sessions {
+	struct session *slots; /* owned mapping */
+	uint32_t capacity;
+	uint64_t next_round; /* for ids */
+	struct session_list free;
+	struct session_list deciding, launching, ring, lingering; /* by time */
+	struct session_list fresh, suspect; /* for a parser */
+	uint32_t running;
+};
+
+/* Maps and empties the table. 0, or -1 with errno. */
+int sessions_init(struct parent *parent, uint32_t capacity);
+
+/* The slot's number, and the other way. */
+struct session *session_at(struct parent *parent, uint32_t slot);
+uint32_t
+session_slot(const struct parent *parent, const struct session *session);
+
+/* The session of this id, or NULL if it is gone. */
+struct session *session_by_id(struct parent *parent, uint64_t id);
+
+/*
+ * Takes a free slot for an accepted socket, which it owns from then on, with
+ * the source record it will be counted on. NULL if there is none: fd is then
+ * still the caller's.
+ */
+struct session *session_take_fd(
+    struct parent *parent, int fd, const struct addr *peer, uint32_t source);
+
+/* Goes from its state to the next one. Entering SESSION_FREE closes all. */
+void session_enter(
+    struct parent *parent, struct session *session, enum session_state state);
+
+/* Starts, or goes on, watching its socket for these events, once. */
+int
+session_watch(struct parent *parent, struct session *session, uint32_t events);
+/* Takes its socket out of the loop. */
+void session_unwatch(struct parent *parent, struct session *session);
+
+/* The lists by which sessions wait for someone. */
+void session_list_push(
+    struct parent *parent, struct session_list *list, struct session *session);
+void session_list_remove(
+    struct parent *parent, struct session_list *list, struct session *session);
+/* The longest waiting, or NULL. */
+struct session *
+session_list_first(struct parent *parent, const struct session_list *list);
+
+#endif

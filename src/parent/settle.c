@@ -1,0 +1,327 @@
+/*
+ * The ends that are no service: refusals and the list of names.
+ * Trusts nothing the client does: it may send for ever, or never read.
+ * Never looks at what it throws away, never says why, never waits.
+ */
+#include "parent/settle.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/acl.h"
+#include "core/reply.h"
+#include "parent/launch.h"
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+
+static const char *const reasons[REFUSAL_COUNT] = {
+	[REFUSAL_UNKNOWN] = "unknown",
+	[REFUSAL_MALFORMED] = "malformed",
+	[REFUSAL_DENIED] = "denied",
+	[REFUSAL_DISABLED] = "disabled",
+	[REFUSAL_SESSIONS] = "sessions",
+	[REFUSAL_PER_SOURCE] = "per-source",
+	[REFUSAL_TIMEOUT] = "timeout",
+	[REFUSAL_STALLED] = "stalled",
+	[REFUSAL_CRASH] = "crash",
+	[REFUSAL_LAUNCH] = "launch",
+	[REFUSAL_RESOURCES] = "resources",
+	[REFUSAL_STOPPING] = "stopping",
+};
+
+/* Reasons that are decided about a named service. */
+static bool
+is_about_service(enum refusal refusal)
+{
+	switch (refusal) {
+	case REFUSAL_DENIED:
+	case REFUSAL_DISABLED:
+	case REFUSAL_SESSIONS:
+	case REFUSAL_PER_SOURCE:
+	case REFUSAL_LAUNCH:
+	case REFUSAL_RESOURCES:
+		return true;
+	case REFUSAL_UNKNOWN:
+	case REFUSAL_MALFORMED:
+	case REFUSAL_TIMEOUT:
+	case REFUSAL_STALLED:
+	case REFUSAL_CRASH:
+	case REFUSAL_STOPPING:
+	case REFUSAL_COUNT:
+		break;
+	}
+	return false;
+}
+
+void
+settle_log_rule(const struct parent *parent, uint32_t rule)
+{
+	const struct image_rule *decided;
+
+	if (rule == ACL_NO_RULE)
+		return;
+	decided = image_rule(&parent->image, rule);
+	log_place("rule", image_text(&parent->image, decided->place.file),
+	    decided->place.line);
+}
+
+static void
+log_session(const struct parent *parent, const struct session *session)
+{
+	log_addr(&session->peer);
+	log_number("session", session->id);
+	log_duration("duration_s", parent->now_ms - session->accepted_ms);
+}
+
+static void
+log_refusal(
+    struct parent *parent, const struct session *session, enum refusal refusal)
+{
+	parent->counters.refused++;
+	log_begin(LOG_LEVEL_INFO, "refuse");
+	log_word("reason", reasons[refusal]);
+	if (is_about_service(refusal))
+		log_word("service",
+		    image_text(&parent->image,
+			image_service(&parent->image, session->service)->name));
+	log_session(parent, session);
+}
+
+/*
+ * Throws away what has come, unread, up to a bound. Returns what recv said
+ * last: 0 at the end, -1 with errno EAGAIN when nothing is left for now.
+ */
+static ssize_t
+discard(struct session *session)
+{
+	ssize_t count = 1;
+
+	while (count > 0 && session->drained_bytes < LIMIT_LINGER_BYTES) {
+		count = recv(session->fd, NULL, LIMIT_LINGER_BYTES,
+		    MSG_TRUNC | MSG_DONTWAIT);
+		if (count > 0)
+			session->drained_bytes += (uint32_t)count;
+	}
+	return count;
+}
+
+/* More could come than is given room to: those that came first must go. */
+static void
+keep_linger_bounded(struct parent *parent, const struct session *session)
+{
+	struct sessions *sessions = &parent->sessions;
+	struct session *longest;
+
+	if (sessions->ring.count + sessions->lingering.count <
+	    LIMIT_LINGER_SLOTS)
+		return;
+	longest = session_list_first(parent, &sessions->lingering);
+	if (longest == NULL)
+		longest = session_list_first(parent, &sessions->ring);
+	if (longest != NULL && longest != session)
+		session_enter(parent, longest, SESSION_FREE);
+}
+
+/* From here on the client has had its answer; only its end is awaited. */
+static void
+finish_sending(struct parent *parent, struct session *session)
+{
+	session_unwatch(parent, session);
+	if (shutdown(session->fd, SHUT_WR) != 0 ||
+	    source_get(&parent->sources, session->source, SOURCE_LINGERING) >=
+		LIMIT_LINGER_PER_SOURCE) {
+		session_enter(parent, session, SESSION_FREE);
+		return;
+	}
+	keep_linger_bounded(parent, session);
+	session_enter(parent, session, SESSION_RINGED);
+}
+
+/* Reading first: a close with bytes unread would take the answer back. */
+static void
+refuse(struct parent *parent, struct session *session)
+{
+	session->generation = 0;
+	(void)discard(session);
+	/* The text and the end go out together. */
+	(void)send(session->fd, REPLY_REFUSAL, REPLY_REFUSAL_BYTES,
+	    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
+	finish_sending(parent, session);
+}
+
+void
+settle_refuse_rule(struct parent *parent, struct session *session,
+    enum refusal refusal, uint32_t rule)
+{
+	log_refusal(parent, session, refusal);
+	settle_log_rule(parent, rule);
+	log_end();
+	refuse(parent, session);
+}
+
+void
+settle_refuse(
+    struct parent *parent, struct session *session, enum refusal refusal)
+{
+	settle_refuse_rule(parent, session, refusal, ACL_NO_RULE);
+}
+
+void
+settle_refuse_claimed(struct parent *parent, struct session *session,
+    const uint8_t *name, size_t length)
+{
+	log_refusal(parent, session, REFUSAL_UNKNOWN);
+	log_bytes("claimed", name, length);
+	log_end();
+	refuse(parent, session);
+}
+
+void
+settle_refuse_launch(
+    struct parent *parent, struct session *session, const char *step, int error)
+{
+	log_refusal(parent, session, REFUSAL_LAUNCH);
+	log_word("step", step);
+	if (error != 0)
+		log_errno(error);
+	log_end();
+	refuse(parent, session);
+}
+
+void
+settle_closed(struct parent *parent, struct session *session)
+{
+	parent->counters.probes++;
+	log_begin(LOG_LEVEL_INFO, "probe");
+	log_session(parent, session);
+	log_end();
+	session_enter(parent, session, SESSION_FREE);
+}
+
+void
+settle_evict(struct parent *parent, struct session *session)
+{
+	parent->counters.evicted++;
+	log_begin(LOG_LEVEL_INFO, "evict");
+	log_session(parent, session);
+	log_end();
+	(void)discard(session);
+	/* In the middle of a list of names, no other text may follow. */
+	if (session->state != SESSION_HELPING)
+		(void)send(session->fd, REPLY_REFUSAL, REPLY_REFUSAL_BYTES,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	session_enter(parent, session, SESSION_FREE);
+}
+
+static void
+finish_help(struct parent *parent, struct session *session)
+{
+	parent->counters.helped++;
+	log_begin(LOG_LEVEL_INFO, "help");
+	log_session(parent, session);
+	log_end();
+	(void)discard(session);
+	finish_sending(parent, session);
+}
+
+void
+settle_resume_help(struct parent *parent, struct session *session)
+{
+	const struct image *image = &parent->image;
+	uint8_t names[4096];
+	struct reply_cursor next;
+	size_t length = reply_help(image, &session->peer, session->cursor,
+	    names, sizeof(names), &next);
+	ssize_t sent = 0;
+
+	if (length > 0)
+		sent = send(session->fd, names, length,
+		    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
+	if (sent < 0 && errno != EAGAIN) {
+		settle_closed(parent, session);
+		return;
+	}
+	if (sent == (ssize_t)length)
+		session->cursor = next;
+	else if (sent > 0)
+		session->cursor = reply_help_resume(
+		    image, &session->peer, session->cursor, (size_t)sent);
+	if (reply_help_is_done(image, session->cursor))
+		finish_help(parent, session);
+	else if (session_watch(parent, session, EPOLLOUT) != 0)
+		settle_refuse(parent, session, REFUSAL_RESOURCES);
+}
+
+void
+settle_help(struct parent *parent, struct session *session)
+{
+	session->cursor = (struct reply_cursor){ .service = 0 };
+	session_enter(parent, session, SESSION_HELPING);
+	settle_resume_help(parent, session);
+}
+
+void
+settle_resume_linger(struct parent *parent, struct session *session)
+{
+	ssize_t count = discard(session);
+
+	if (count == 0 || (count < 0 && errno != EAGAIN) || count > 0 ||
+	    parent->now_ms >= session->linger_end_ms) {
+		session_enter(parent, session, SESSION_FREE);
+		return;
+	}
+	session_enter(parent, session, SESSION_LINGERING);
+	if (session_watch(parent, session, EPOLLIN | EPOLLRDHUP) != 0)
+		session_enter(parent, session, SESSION_FREE);
+}
+
+static void
+expire_deciding(struct parent *parent, struct session *session)
+{
+	parent->counters.timed_out++;
+	if (session->state != SESSION_HELPING) {
+		settle_refuse(parent, session, REFUSAL_TIMEOUT);
+		return;
+	}
+	/* It took too long to read; more text would not be read either. */
+	log_begin(LOG_LEVEL_INFO, "help");
+	log_word("reason", "timeout");
+	log_session(parent, session);
+	log_end();
+	session_unwatch(parent, session);
+	fd_abort(&session->fd);
+	session_enter(parent, session, SESSION_FREE);
+}
+
+static void
+expire_lingering(struct parent *parent, struct session *session)
+{
+	session_enter(parent, session, SESSION_FREE);
+}
+
+/* Each list is in the order of its deadlines. */
+static void
+expire(struct parent *parent, struct session_list *list,
+    void (*expired)(struct parent *, struct session *))
+{
+	struct session *session = session_list_first(parent, list);
+
+	while (session != NULL && session->deadline_ms <= parent->now_ms) {
+		expired(parent, session);
+		session = session_list_first(parent, list);
+	}
+}
+
+void
+settle_tend(struct parent *parent)
+{
+	struct sessions *sessions = &parent->sessions;
+
+	expire(parent, &sessions->ring, settle_resume_linger);
+	expire(parent, &sessions->deciding, expire_deciding);
+	expire(parent, &sessions->launching, launch_expire);
+	expire(parent, &sessions->lingering, expire_lingering);
+}

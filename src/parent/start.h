@@ -1,0 +1,21 @@
+#ifndef PARENT_START_H
+#define PARENT_START_H
+
+#include <stdbool.h>
+
+/* Exit statuses of tcpmuxd, as in sysexits.h where it has them. */
+enum exit_status {
+	EXIT_STATUS_OK = 0,
+	EXIT_STATUS_BAD_CHECK = 1, /* -t: the policy would not load */
+	EXIT_STATUS_USAGE = 64,
+	EXIT_STATUS_ROOM = 77, /* cannot bind or confine */
+	EXIT_STATUS_POLICY = 78,
+};
+
+/*
+ * Loads the policy, binds, closes the rooms, and serves until told to end.
+ * Returns the exit status.
+ */
+enum exit_status start(const char *policy_path, bool is_verbose, bool is_debug);
+
+#endif

@@ -1,0 +1,420 @@
+/*
+ * The life of the parser's workers: started, audited, retired, killed.
+ * Trusts a worker's exit status, which is the kernel's word, and its
+ * silence for no longer than a second.
+ * Never waits for one and never runs one whose room is not closed.
+ */
+#include "parent/workers.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/step.h"
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "parent/programs.h"
+#include "parent/recheck.h"
+#include "parent/settle.h"
+#include "sys/channel.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+
+static uint32_t
+index_of(const struct parent *parent, const struct worker *worker)
+{
+	return (uint32_t)(worker - parent->workers.all);
+}
+
+int
+workers_init(struct parent *parent)
+{
+	struct workers *workers = &parent->workers;
+	const struct image_global *global = image_global(&parent->image);
+	void *all;
+
+	workers->seats = global->parser_workers;
+	workers->capacity = 2 * workers->seats + WORKERS_SPARE;
+	workers->program_fd = programs_open_parser(parent);
+	if (workers->program_fd < 0)
+		return -1;
+	all = mmap(NULL, workers->capacity * sizeof(struct worker),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (all == MAP_FAILED)
+		return -1;
+	workers->all = all;
+	for (uint32_t i = 0; i < workers->capacity; i++)
+		workers->all[i] = (struct worker){ .state = WORKER_EMPTY,
+			.channel_fd = -1,
+			.status_fd = -1,
+			.count_fd = -1 };
+	return 0;
+}
+
+void
+worker_enter(struct parent *parent, struct worker *worker,
+    enum worker_state state, int64_t limit_ms)
+{
+	if (worker->state == WORKER_IDLE)
+		parent->workers.idle--;
+	if (state == WORKER_IDLE)
+		parent->workers.idle++;
+	worker->state = state;
+	worker->deadline_ms = limit_ms == 0 ? 0 : parent->now_ms + limit_ms;
+}
+
+/* In a seat: greeted or about to, and not to be replaced. */
+static bool
+has_seat(const struct worker *worker)
+{
+	return !worker->is_old &&
+	    (worker->state == WORKER_STARTING || worker->state == WORKER_IDLE ||
+		worker->state == WORKER_BUSY);
+}
+
+static uint32_t
+count_seated(const struct parent *parent, bool only_greeted)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < parent->workers.capacity; i++) {
+		const struct worker *worker = &parent->workers.all[i];
+
+		count += has_seat(worker) &&
+		    (!only_greeted || worker->state != WORKER_STARTING);
+	}
+	return count;
+}
+
+bool
+workers_are_ready(const struct parent *parent)
+{
+	return count_seated(parent, true) >= parent->workers.seats;
+}
+
+static void
+add_backoff(struct parent *parent)
+{
+	struct workers *workers = &parent->workers;
+
+	if (workers->backoff_ms == 0)
+		workers->backoff_ms = LIMIT_BACKOFF_MIN_MS;
+	else
+		workers->backoff_ms *= 2;
+	if (workers->backoff_ms > LIMIT_BACKOFF_MAX_MS)
+		workers->backoff_ms = LIMIT_BACKOFF_MAX_MS;
+	workers->spawn_ms = parent->now_ms + workers->backoff_ms;
+}
+
+static void
+log_spawn_failed(struct parent *parent, int error)
+{
+	log_begin(LOG_LEVEL_ERROR, "worker-failed");
+	log_word("step", "clone");
+	log_errno(error);
+	log_end();
+	add_backoff(parent);
+	if (parent->phase == PHASE_STARTING)
+		parent->fatal = "the parser cannot be started";
+}
+
+/* Its descriptors are counted through a directory that outlives exec. */
+static int
+open_count(pid_t pid)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void
+start(struct parent *parent, struct worker *worker)
+{
+	const struct image_global *global = image_global(&parent->image);
+	uid_t uid = parent->is_root ? global->parser_uid : geteuid();
+	gid_t gid = parent->is_root ? global->parser_gid : getegid();
+	int channel[2] = { -1, -1 };
+	int status[2] = { -1, -1 };
+	pid_t pid = -1;
+
+	if (channel_pair(channel) == 0 &&
+	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0)
+		pid = room_spawn(&parent->room, parent->workers.program_fd,
+		    channel[1], parent->names_fd, status[1], uid, gid);
+	if (pid < 0 ||
+	    loop_add(&parent->loop, channel[0], EPOLLIN,
+		loop_token(TOKEN_WORKER, index_of(parent, worker))) != 0) {
+		log_spawn_failed(parent, errno);
+		if (pid > 0)
+			(void)kill(pid, SIGKILL);
+		fd_close(&channel[0]);
+		fd_close(&status[0]);
+	} else {
+		*worker = (struct worker){ .pid = pid,
+			.channel_fd = channel[0],
+			.status_fd = status[0],
+			.count_fd = open_count(pid),
+			.started_ms = parent->now_ms,
+			.audited_ms = parent->now_ms };
+		worker_enter(parent, worker, WORKER_STARTING, LIMIT_START_MS);
+		parent->counters.workers_started++;
+	}
+	fd_close(&channel[1]);
+	fd_close(&status[1]);
+}
+
+static struct worker *
+empty_place(struct parent *parent)
+{
+	for (uint32_t i = 0; i < parent->workers.capacity; i++)
+		if (parent->workers.all[i].state == WORKER_EMPTY)
+			return &parent->workers.all[i];
+	return NULL;
+}
+
+/* An idle worker that is old and has a successor may go. */
+static void
+retire(struct parent *parent, struct worker *worker)
+{
+	worker_enter(parent, worker, WORKER_LEAVING, LIMIT_RETIRE_MS);
+	worker->was_told = true;
+	(void)loop_remove(&parent->loop, worker->channel_fd);
+	fd_close(&worker->channel_fd);
+}
+
+/* Who was in its batch goes back into the queue, to be handed over alone. */
+static void
+take_back_batch(struct parent *parent, struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->batch_count; i++) {
+		const struct handover *entry = &worker->batch[i];
+		struct session *session = session_at(parent, entry->slot);
+
+		if (session->generation != entry->generation)
+			continue;
+		session->generation = 0;
+		session->is_suspect = true;
+		recheck_rewind(parent, session);
+		session_enter(parent, session, SESSION_QUEUED);
+	}
+	worker->batch_count = 0;
+}
+
+static void
+put_down(struct parent *parent, struct worker *worker)
+{
+	worker->is_killed = true;
+	(void)kill(worker->pid, SIGKILL);
+	if (worker->channel_fd >= 0)
+		(void)loop_remove(&parent->loop, worker->channel_fd);
+	fd_close(&worker->channel_fd);
+	worker_enter(parent, worker, WORKER_LEAVING, 0);
+	take_back_batch(parent, worker);
+}
+
+void
+workers_convict(
+    struct parent *parent, struct worker *worker, enum violation violation)
+{
+	parent->counters.violations++;
+	log_begin(LOG_LEVEL_WARNING, "violation");
+	log_word("reason", violation_name(violation));
+	log_number("worker", (uint64_t)worker->pid);
+	log_number("batch", worker->batch_count);
+	log_end();
+	put_down(parent, worker);
+	add_backoff(parent);
+}
+
+/*
+ * An idle worker has its channel open and nothing else. /proc tells how many
+ * descriptors a process has without asking it (since Linux 6.2).
+ */
+static void
+audit(struct parent *parent, struct worker *worker)
+{
+	struct stat about;
+
+	if (worker->count_fd < 0 ||
+	    parent->now_ms - worker->audited_ms < LIMIT_AUDIT_MS)
+		return;
+	worker->audited_ms = parent->now_ms;
+	if (fstat(worker->count_fd, &about) == 0 && about.st_size > 1)
+		workers_convict(parent, worker, VIOLATION_DESCRIPTORS);
+}
+
+/* Old by what it has answered, or by the time it has been there. */
+static bool
+is_due(const struct parent *parent, const struct worker *worker)
+{
+	const struct image_global *global = image_global(&parent->image);
+
+	return worker->verdicts >= global->recycle_verdicts ||
+	    parent->now_ms - worker->started_ms >=
+	    (int64_t)global->recycle_age_s * 1000;
+}
+
+static void
+tend_one(struct parent *parent, struct worker *worker, bool has_successor)
+{
+	switch (worker->state) {
+	case WORKER_STARTING:
+		if (parent->now_ms >= worker->deadline_ms) {
+			workers_convict(parent, worker, VIOLATION_SILENCE);
+			if (parent->phase == PHASE_STARTING)
+				parent->fatal = "a parser did not get ready";
+		}
+		break;
+	case WORKER_BUSY:
+		if (parent->now_ms >= worker->deadline_ms)
+			workers_convict(parent, worker, VIOLATION_SILENCE);
+		break;
+	case WORKER_IDLE:
+		if (!worker->is_old && is_due(parent, worker))
+			worker->is_old = true; /* a successor is started */
+		else if (worker->is_old && has_successor)
+			retire(parent, worker);
+		else
+			audit(parent, worker);
+		break;
+	case WORKER_LEAVING:
+		if (worker->deadline_ms != 0 &&
+		    parent->now_ms >= worker->deadline_ms)
+			put_down(parent, worker);
+		break;
+	case WORKER_EMPTY:
+		break;
+	}
+}
+
+void
+workers_tend(struct parent *parent)
+{
+	struct workers *workers = &parent->workers;
+	bool is_ready = workers_are_ready(parent);
+
+	for (uint32_t i = 0; i < workers->capacity; i++)
+		tend_one(parent, &workers->all[i], is_ready);
+	for (uint32_t seated = count_seated(parent, false);
+	     seated < workers->seats && parent->now_ms >= workers->spawn_ms;
+	     seated++) {
+		struct worker *worker = empty_place(parent);
+
+		if (worker == NULL)
+			return;
+		start(parent, worker);
+	}
+}
+
+/* What it said of its room before it died, if it died of that. */
+static void
+log_room_failure(struct worker *worker, int status)
+{
+	uint8_t bytes[STATUS_BYTES];
+	struct status failed = { .step = STEP_NONE };
+
+	if (read(worker->status_fd, bytes, sizeof(bytes)) == sizeof(bytes))
+		failed = status_decode(bytes);
+	log_begin(LOG_LEVEL_ERROR, "worker-failed");
+	log_word("step", step_name(failed.step));
+	if (failed.error != 0)
+		log_errno((int)failed.error);
+	log_number("status", (uint64_t)(unsigned)status);
+	log_end();
+}
+
+/*
+ * Did it die of something it did? A signal from outside convicts nobody,
+ * and comes as SIGKILL; so does the end of its CPU time, which is its own.
+ */
+static bool
+died_by_itself(
+    const struct worker *worker, int status, const struct rusage *usage)
+{
+	if (worker->is_killed || worker->was_told)
+		return false;
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return true;
+	return usage->ru_utime.tv_sec + usage->ru_stime.tv_sec >=
+	    ROOM_CPU_SECONDS;
+}
+
+static void
+log_exit(const struct worker *worker, int status)
+{
+	log_begin(LOG_LEVEL_WARNING, "worker-died");
+	log_number("worker", (uint64_t)worker->pid);
+	if (WIFSIGNALED(status))
+		log_number("signal", (uint64_t)WTERMSIG(status));
+	else
+		log_number("status", (uint64_t)WEXITSTATUS(status));
+	log_number("batch", worker->batch_count);
+	log_end();
+}
+
+/* The one connection that a parser died of, alone with it. */
+static void
+refuse_crasher(struct parent *parent, struct worker *worker)
+{
+	const struct handover *entry = &worker->batch[0];
+	struct session *session = session_at(parent, entry->slot);
+
+	worker->batch_count = 0;
+	if (session->generation == entry->generation)
+		settle_refuse(parent, session, REFUSAL_CRASH);
+}
+
+bool
+workers_reap(
+    struct parent *parent, pid_t pid, int status, const struct rusage *usage)
+{
+	struct worker *worker = NULL;
+	bool is_own_doing;
+
+	for (uint32_t i = 0; i < parent->workers.capacity; i++)
+		if (parent->workers.all[i].state != WORKER_EMPTY &&
+		    parent->workers.all[i].pid == pid)
+			worker = &parent->workers.all[i];
+	if (worker == NULL)
+		return false;
+	is_own_doing = died_by_itself(worker, status, usage);
+	if (worker->status_fd >= 0 && !worker->is_killed) {
+		log_room_failure(worker, status);
+		if (parent->phase == PHASE_STARTING)
+			parent->fatal = "the parser's room cannot be closed";
+	} else if (!worker->is_killed && !worker->was_told) {
+		log_exit(worker, status);
+	}
+	if (is_own_doing) {
+		add_backoff(parent);
+		if (worker->batch_count == 1)
+			refuse_crasher(parent, worker);
+	}
+	take_back_batch(parent, worker);
+	if (worker->channel_fd >= 0)
+		(void)loop_remove(&parent->loop, worker->channel_fd);
+	fd_close(&worker->channel_fd);
+	fd_close(&worker->status_fd);
+	fd_close(&worker->count_fd);
+	worker_enter(parent, worker, WORKER_EMPTY, 0);
+	return true;
+}
+
+void
+workers_finish(struct parent *parent)
+{
+	for (uint32_t i = 0; i < parent->workers.capacity; i++) {
+		struct worker *worker = &parent->workers.all[i];
+
+		if (worker->state != WORKER_EMPTY &&
+		    worker->state != WORKER_LEAVING)
+			put_down(parent, worker);
+	}
+}

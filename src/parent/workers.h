@@ -1,0 +1,88 @@
+#ifndef PARENT_WORKERS_H
+#define PARENT_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "core/message.h"
+#include "core/verdict.h"
+
+struct parent;
+struct session;
+
+/*
+ * The parser's workers: how they come, are asked, audited, and go. At most
+ * one batch is open with each; a worker that does anything but answer it is
+ * killed, and who was in the batch is handed to another, one at a time.
+ */
+enum worker_state {
+	WORKER_EMPTY,
+	WORKER_STARTING, /* building its room; has not greeted yet */
+	WORKER_IDLE,
+	WORKER_BUSY,
+	WORKER_LEAVING, /* told to, or killed; not reaped yet */
+};
+
+struct worker {
+	enum worker_state state;
+	pid_t pid;
+	int channel_fd; /* owned */
+	int status_fd; /* owned; how its room went */
+	int count_fd; /* owned; /proc/PID/fd, -1 if not to be had */
+	bool is_old; /* to leave as soon as another is there */
+	bool is_killed; /* by us */
+	bool was_told; /* to leave */
+	struct handover batch[BATCH_MAX];
+	uint32_t batch_count;
+	uint32_t verdicts; /* answers given */
+	int64_t started_ms, audited_ms;
+	int64_t deadline_ms; /* of its state; 0: none */
+};
+
+/* Seats, a successor for each, and a few on their way out. */
+#define WORKERS_SPARE 4u
+
+struct workers {
+	struct worker *all; /* owned mapping */
+	uint32_t capacity, seats;
+	int program_fd; /* owned; the parser, opened once */
+	uint64_t generation; /* of the last handover */
+	int64_t spawn_ms; /* not before then is another started */
+	int64_t backoff_ms; /* to be added next time; 0: none yet */
+	uint32_t idle;
+};
+
+/* Opens the program and makes the table; starts nobody. 0, or -1 logged. */
+int workers_init(struct parent *parent);
+
+/* Whether every seat has a worker that has greeted. */
+bool workers_are_ready(const struct parent *parent);
+
+/* Starts, retires and kills as it is due. */
+void workers_tend(struct parent *parent);
+
+/* Hands what is queued to whoever is idle. */
+void workers_dispatch(struct parent *parent);
+
+/* A message, or the end, is on the worker's channel. */
+void workers_receive(struct parent *parent, uint32_t index);
+
+/* If pid is a worker's: takes back its batch, frees its place, true. */
+bool workers_reap(
+    struct parent *parent, pid_t pid, int status, const struct rusage *usage);
+
+/* Goes from its state to the next, with limit_ms for it (0: no limit). */
+void worker_enter(struct parent *parent, struct worker *worker,
+    enum worker_state state, int64_t limit_ms);
+
+/* Kills a worker for what it did; its batch is handed to others. */
+void workers_convict(
+    struct parent *parent, struct worker *worker, enum violation violation);
+
+/* Tells all to leave. */
+void workers_finish(struct parent *parent);
+
+#endif
