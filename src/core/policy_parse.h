@@ -16,8 +16,9 @@ struct arena {
 	size_t size, used; /* bytes */
 };
 
-/* Told of every mistake, in the order of the text; severity is the caller's
- * business: warnings are marked. message has no newline. */
+/* Told of every mistake, in the order of the text, at the end of the parse;
+ * severity is the caller's business: warnings are marked. message has no
+ * newline and no control bytes, and ends with the call. */
 struct policy_report {
 	void (*problem)(void *context, struct place place, bool is_warning,
 	    const char *message);
@@ -27,7 +28,7 @@ struct policy_report {
 enum policy_result {
 	POLICY_OK,
 	POLICY_BAD, /* at least one error was reported */
-	POLICY_ARENA_FULL,
+	POLICY_ARENA_FULL, /* nothing was reported: begin again */
 };
 
 /*
