@@ -107,6 +107,10 @@ verdict_check(struct verdict answers[BATCH_MAX], const uint8_t *bytes,
 		violation = check_outcome(&answers[i], names);
 		if (violation != VIOLATION_NONE)
 			return violation;
+		/* Nothing more can come behind a FIN. */
+		if (answers[i].outcome == OUTCOME_MORE &&
+		    (batch[i].flags & HANDOVER_FINAL) != 0)
+			return VIOLATION_OUTCOME;
 	}
 	return VIOLATION_NONE;
 }

@@ -227,15 +227,16 @@ let_go(struct parent *parent, struct session *session)
 }
 
 static void
-log_exec_failed(struct parent *parent, const struct session *session, int error)
+log_launch_failed(struct parent *parent, const struct session *session,
+    const struct status *failed)
 {
 	log_begin(LOG_LEVEL_WARNING, "launch-failed");
 	log_word("service",
 	    image_text(&parent->image, service_of(parent, session)->name));
 	log_addr(&session->peer);
 	log_number("session", session->id);
-	log_word("step", step_name(STEP_EXEC));
-	log_errno(error);
+	log_word("step", step_name(failed->step));
+	log_errno((int)failed->error);
 	log_end();
 }
 
@@ -269,7 +270,7 @@ launch_settle(struct parent *parent, uint32_t slot)
 		refuse_launch(
 		    parent, session, step_name(first.step), (int)first.error);
 	else if (second.step != STEP_NONE) {
-		log_exec_failed(parent, session, (int)second.error);
+		log_launch_failed(parent, session, &second);
 		drop_launch(parent, session);
 		session_enter(parent, session, SESSION_FREE);
 	} else
