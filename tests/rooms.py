@@ -141,10 +141,12 @@ class Parser:
         """How it ended: ("exit", N), ("signal", N), or what the starter said.
         """
         self.channel.close()
-        out, err = self._starter.communicate(timeout=20)
-        lines = out.splitlines()
+        # Not communicate(): it would miss what readline has read ahead.
+        lines = self._starter.stdout.read().splitlines()
+        error = self._starter.stderr.read().strip()
+        self._starter.wait(20)
         if not lines:
-            return "starter", err.strip()
+            return "starter", error
         word, number = lines[-1].split()
         return word, int(number)
 

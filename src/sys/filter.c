@@ -47,8 +47,9 @@ filter_load(const struct filter_row rows[], size_t count)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int error;
 
+	/* It has looked whether this kernel can kill a whole process. */
 	if (filter == NULL) {
-		errno = ENOMEM;
+		errno = ENOSYS;
 		return -1;
 	}
 	/* libseccomp's own choice for a foreign ABI kills but the thread. */
@@ -57,6 +58,9 @@ filter_load(const struct filter_row rows[], size_t count)
 	/* Set and verified by the caller, as a step with a name. */
 	if (error == 0)
 		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+	/* Errors of the kernel's own instead of one for all. */
+	if (error == 0)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = add_row(filter, &rows[i], i);
 	if (error == 0 && IS_FILTERING)

@@ -42,10 +42,23 @@ apply(capng_select_t set)
 	return capng_apply(set) == 0 ? 0 : -1;
 }
 
+static bool
+bounding_set_is_empty(void)
+{
+	for (unsigned long i = 0; i < CAPABILITIES_MAX; i++)
+		if (prctl(PR_CAPBSET_READ, i) > 0)
+			return false;
+	return true;
+}
+
+/* libcap-ng does not mind if the kernel refuses. */
 int
 identity_drop_bounding_set(void)
 {
-	return apply(CAPNG_SELECT_BOUNDS);
+	if (apply(CAPNG_SELECT_BOUNDS) == 0 && bounding_set_is_empty())
+		return 0;
+	errno = EPERM;
+	return -1;
 }
 
 int
@@ -90,13 +103,12 @@ capabilities_are_gone(bool is_sealed)
 	if (capng_get_caps_process() != 0 ||
 	    capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_NONE)
 		return false;
-	for (unsigned long i = 0; i < CAPABILITIES_MAX; i++) {
+	for (unsigned long i = 0; i < CAPABILITIES_MAX; i++)
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) > 0)
 			return false;
-		if (is_sealed && prctl(PR_CAPBSET_READ, i) > 0)
-			return false;
-	}
-	return !is_sealed || prctl(PR_GET_SECUREBITS) == SECUREBITS_ALL;
+	return !is_sealed ||
+	    (bounding_set_is_empty() &&
+		prctl(PR_GET_SECUREBITS) == SECUREBITS_ALL);
 }
 
 /* If one of these works, the process ends: there is no going on as root. */

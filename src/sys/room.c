@@ -92,23 +92,30 @@ room_empty_root(void)
 	return chdir("/");
 }
 
+/* Both of its own names and no other: a list that ends early is no proof. */
 static int
 verify_no_entries(void)
 {
 	DIR *root = opendir("/");
 	const struct dirent *entry;
-	int result = 0;
+	int own = 0;
+	int others = 0;
+	int error;
 
 	if (root == NULL)
 		return -1;
-	for (entry = readdir(root); entry != NULL; entry = readdir(root))
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			result = -1;
+	errno = 0;
+	for (entry = readdir(root); entry != NULL; entry = readdir(root)) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			own++;
+		else
+			others++;
+	}
+	error = errno;
 	(void)closedir(root);
-	if (result != 0)
-		errno = EEXIST;
-	return result;
+	errno = error != 0 ? error : EEXIST;
+	return error == 0 && own == 2 && others == 0 ? 0 : -1;
 }
 
 int
