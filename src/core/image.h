@@ -27,7 +27,7 @@
 #define IMAGE_TEXT_MAX 4095u /* bytes of any string: a path, an argument */
 #define IMAGE_LINE_TEXT_MAX 255u /* bytes of a reply text or a summary */
 #define IMAGE_ARGV_MAX 256u /* words */
-#define IMAGE_ENV_MAX 256u /* words, without the peer's own */
+#define IMAGE_ENV_MAX 264u /* words, without the peer's own */
 #define IMAGE_EXEC_BYTES_MAX 65536u
 #define IMAGE_GROUPS_MAX 4096u
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */

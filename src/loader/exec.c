@@ -1,0 +1,187 @@
+/*
+ * What a service executes: program, words, environment, directory.
+ * Trusts nothing that could be replaced by who does not own the machine.
+ * Never runs or opens the program.
+ */
+#include "loader/load.h"
+
+#include <string.h>
+
+#define PATH_DEFAULT \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Bytes that words from `first` on take in execve. */
+static size_t
+words_bytes(const struct build *build, uint32_t first)
+{
+	const struct image_text *words =
+	    (const void *)build->sections[IMAGE_WORDS].bytes;
+	size_t bytes = 0;
+
+	for (uint32_t i = first; i < build_count(build, IMAGE_WORDS); i++)
+		bytes += words[i].length + 1;
+	return bytes;
+}
+
+static bool
+is_member(
+    const struct load *load, const struct image_service *service, gid_t gid)
+{
+	const uint32_t *gids =
+	    (const void *)load->build.sections[IMAGE_GIDS].bytes;
+
+	for (uint32_t i = 0; i < service->groups.count; i++)
+		if (gids[service->groups.first + i] == gid)
+			return true;
+	return service->gid == gid;
+}
+
+static bool
+can_write(const struct load *load, const struct image_service *service,
+    const struct path_finding *program)
+{
+	if (program->uid == service->uid)
+		return true;
+	if (is_member(load, service, program->gid))
+		return (program->mode & S_IWGRP) != 0;
+	return (program->mode & S_IWOTH) != 0;
+}
+
+/* Its directories are trusted, so all that is left is who may write in it. */
+static void
+warn_of_program(struct load *load, const struct word *word,
+    const struct image_service *service, const struct path_finding *program)
+{
+	struct text text = word->text;
+	bool is_foreign =
+	    program->uid != 0 && program->uid != load->paths.owner;
+
+	if (service->uid != 0 && (service->flags & IMAGE_SERVICE_SELF) == 0 &&
+	    can_write(load, service, program))
+		problems_add(&load->problems, PROBLEM_WARNING, word->place,
+		    "the service can write to its own program %.*s: whoever "
+		    "takes it over stays",
+		    TEXT_ARGS(text));
+	else if (is_foreign)
+		problems_add(&load->problems, PROBLEM_WARNING, word->place,
+		    "program %.*s belongs to uid %u, not to root",
+		    TEXT_ARGS(text), (unsigned)program->uid);
+	else if ((program->mode & (S_IWGRP | S_IWOTH)) != 0)
+		problems_add(&load->problems, PROBLEM_WARNING, word->place,
+		    "program %.*s can be written to by others than its owner",
+		    TEXT_ARGS(text));
+}
+
+static void
+load_program(
+    struct load *load, const struct word *word, struct image_service *to)
+{
+	struct path_finding program;
+
+	to->program = load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
+	program = paths_program(&load->paths, word->text);
+	if (program.problem != NULL)
+		problems_add(&load->problems, PROBLEM_ERROR, word->place,
+		    "cannot use program %.*s: %s", TEXT_ARGS(word->text),
+		    program.problem);
+	else if (!load->options->skips_system)
+		warn_of_program(load, word, to, &program);
+}
+
+static void
+load_chdir(struct load *load, const struct word *word, struct image_service *to)
+{
+	struct path_finding directory;
+
+	if (word->text.length == 0) {
+		to->chdir = build_text(&load->build, "/", 1);
+		return;
+	}
+	to->chdir = load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
+	directory = paths_directory(&load->paths, word->text);
+	if (directory.problem != NULL)
+		problems_add(&load->problems, PROBLEM_ERROR, word->place,
+		    "cannot use directory %.*s: %s", TEXT_ARGS(word->text),
+		    directory.problem);
+}
+
+static void
+add_word(struct load *load, const struct word *word)
+{
+	struct image_text text =
+	    load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
+
+	*(struct image_text *)build_add(&load->build, IMAGE_WORDS, 1) = text;
+}
+
+void
+load_exec(struct load *load, const struct policy_service *from,
+    struct image_service *to)
+{
+	const struct word *words = load_words(load, from->exec);
+
+	to->argv.first = build_count(&load->build, IMAGE_WORDS);
+	to->argv.count = from->exec.count;
+	load_program(load, &words[0], to);
+	add_word(load, from->argv0.text.length > 0 ? &from->argv0 : &words[0]);
+	for (uint32_t i = 1; i < from->exec.count; i++)
+		add_word(load, &words[i]);
+	load_chdir(load, &from->chdir, to);
+}
+
+static bool
+has_key(struct text word, const char *key)
+{
+	size_t length = strlen(key);
+
+	return word.length > length && word.bytes[length] == '=' &&
+	    memcmp(word.bytes, key, length) == 0;
+}
+
+/* KEY=value, unless the policy's own words say otherwise. */
+static void
+add_default(struct load *load, const struct policy_service *from,
+    const char *key, const char *value, size_t length)
+{
+	const struct word *words = load_words(load, from->env);
+	struct buffer text = { .bytes = NULL };
+	size_t key_bytes = strlen(key);
+	char *to;
+
+	for (uint32_t i = 0; i < from->env.count; i++)
+		if (has_key(words[i].text, key))
+			return;
+	to = buffer_add(&text, key_bytes + 1 + length);
+	memcpy(to, key, key_bytes);
+	to[key_bytes] = '=';
+	memcpy(to + key_bytes + 1, value, length);
+	build_word(&load->build, to, text.used);
+	buffer_finish(&text);
+}
+
+void
+load_env(struct load *load, const struct policy_service *from,
+    const struct account *account, struct image_service *to)
+{
+	const struct word *words = load_words(load, from->env);
+	const char *name = account->name != NULL ? account->name : "";
+	const char *home = account->home != NULL ? account->home : "/";
+	struct text service = from->name.text;
+	uint32_t first = build_count(&load->build, IMAGE_WORDS);
+
+	add_default(load, from, "PATH", PATH_DEFAULT, strlen(PATH_DEFAULT));
+	add_default(load, from, "HOME", home, strlen(home));
+	add_default(load, from, "USER", name, strlen(name));
+	add_default(load, from, "LOGNAME", name, strlen(name));
+	add_default(load, from, "PROTO", "TCP", 3);
+	add_default(
+	    load, from, "TCPMUX_SERVICE", service.bytes, service.length);
+	for (uint32_t i = 0; i < from->env.count; i++)
+		add_word(load, &words[i]);
+	to->env.first = first;
+	to->env.count = build_count(&load->build, IMAGE_WORDS) - first;
+	if (words_bytes(&load->build, to->argv.first) > IMAGE_EXEC_BYTES_MAX)
+		problems_add(&load->problems, PROBLEM_ERROR, from->place,
+		    "arguments and environment take more than %u bytes",
+		    IMAGE_EXEC_BYTES_MAX);
+}

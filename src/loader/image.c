@@ -1,0 +1,212 @@
+/*
+ * A parsed policy into a checked image.
+ * Trusts the parser's result; what it makes is checked as if it did not.
+ * Never lets a block out that image_init would not take.
+ */
+#include "loader/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+void
+load_init(struct load *load, const struct loader_options *options)
+{
+	*load = (struct load){ .options = options,
+		.problems.file = options->policy_path,
+		.is_root = geteuid() == 0,
+		.uid = geteuid(),
+		.gid = getegid() };
+	load->accounts.skips_system = options->skips_system;
+	load->paths.skips_system = options->skips_system;
+	load->paths.owner = load->uid;
+}
+
+void
+load_finish(struct load *load)
+{
+	problems_finish(&load->problems);
+	buffer_finish(&load->sharer_places);
+	table_finish(&load->sharers);
+	accounts_finish(&load->accounts);
+	paths_finish(&load->paths);
+	build_finish(&load->build);
+	sets_finish(&load->sets);
+}
+
+static uint32_t
+facility_of(struct text name)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} facilities[] = {
+		{ "auth", LOG_AUTH },
+		{ "authpriv", LOG_AUTHPRIV },
+		{ "cron", LOG_CRON },
+		{ "ftp", LOG_FTP },
+		{ "lpr", LOG_LPR },
+		{ "mail", LOG_MAIL },
+		{ "news", LOG_NEWS },
+		{ "user", LOG_USER },
+		{ "uucp", LOG_UUCP },
+		{ "local0", LOG_LOCAL0 },
+		{ "local1", LOG_LOCAL1 },
+		{ "local2", LOG_LOCAL2 },
+		{ "local3", LOG_LOCAL3 },
+		{ "local4", LOG_LOCAL4 },
+		{ "local5", LOG_LOCAL5 },
+		{ "local6", LOG_LOCAL6 },
+		{ "local7", LOG_LOCAL7 },
+	};
+
+	for (size_t i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++)
+		if (load_is_text(name, facilities[i].name))
+			return (uint32_t)facilities[i].number;
+	return LOG_DAEMON;
+}
+
+static void
+explain_default_user(struct load *load, const struct word *user)
+{
+	if (user->place.line != 0)
+		load_account_problem(load, ACCOUNT_UNKNOWN, "user", user);
+	else
+		problems_add(&load->problems, PROBLEM_ERROR, user->place,
+		    "no user is called '%.*s', as which the parser is to run: "
+		    "create it (useradd --system --home-dir / --shell "
+		    "/usr/sbin/nologin %.*s), or name another: "
+		    "'parser { user NAME }'",
+		    TEXT_ARGS(user->text), TEXT_ARGS(user->text));
+}
+
+/* Which user and group the parser becomes: none that anybody else is. */
+static void
+load_parser_ids(struct load *load)
+{
+	const struct policy *policy = load->policy;
+	const struct word *user = &policy->parser_user;
+	bool has_group = policy->parser_group.text.length > 0;
+	struct image_global *global = &load->build.global;
+	struct account account;
+	enum account_error error;
+
+	global->parser_uid = load->uid;
+	global->parser_gid = load->gid;
+	if (!load->is_root && !load->options->skips_system)
+		return;
+	error = accounts_user(&load->accounts, user->text, &account);
+	if (error == ACCOUNT_UNKNOWN) {
+		explain_default_user(load, user);
+		return;
+	}
+	if (error != ACCOUNT_OK && !(error == ACCOUNT_NO_GROUP && has_group)) {
+		load_account_problem(load, error, "user", user);
+		return;
+	}
+	if (account.uid == 0)
+		problems_add(&load->problems, PROBLEM_ERROR, user->place,
+		    "the parser cannot run as root");
+	global->parser_uid = account.uid;
+	global->parser_gid = account.gid;
+	if (has_group)
+		load_account_problem(load,
+		    accounts_group(&load->accounts, policy->parser_group.text,
+			&global->parser_gid),
+		    "group", &policy->parser_group);
+}
+
+static void
+load_parser_program(struct load *load)
+{
+	const struct word *program = &load->policy->parser_program;
+	struct path_finding finding;
+
+	if (program->text.length == 0)
+		return;
+	load->build.global.parser_program =
+	    load_text(load, program->text, IMAGE_TEXT_MAX, program->place);
+	finding = paths_program(&load->paths, program->text);
+	if (finding.problem != NULL)
+		problems_add(&load->problems, PROBLEM_ERROR, program->place,
+		    "cannot use program %.*s: %s", TEXT_ARGS(program->text),
+		    finding.problem);
+	else if (!load->options->skips_system &&
+	    ((finding.uid != 0 && finding.uid != load->paths.owner) ||
+		(finding.mode & (S_IWGRP | S_IWOTH)) != 0))
+		problems_add(&load->problems, PROBLEM_ERROR, program->place,
+		    "the parser's program %.*s must belong to root and be "
+		    "writable by nobody else",
+		    TEXT_ARGS(program->text));
+}
+
+static void
+load_listens(struct load *load)
+{
+	for (uint32_t i = 0; i < load->policy->listen_count; i++) {
+		const struct policy_listen *from = &load->policy->listens[i];
+		struct image_listen *to =
+		    build_add(&load->build, IMAGE_LISTENS, 1);
+
+		to->addr = from->addr;
+		to->place = load_place(load, from->place);
+	}
+}
+
+void
+load_global(struct load *load)
+{
+	const struct policy *policy = load->policy;
+	struct image_global *global = &load->build.global;
+
+	global->file = load->file;
+	global->admission =
+	    (struct image_range){ .first = policy->admission.first,
+		    .count = policy->admission.count };
+	global->sessions = policy->sessions;
+	global->pending = policy->pending;
+	global->pending_per_source = policy->pending_per_source;
+	global->per_source = policy->per_source;
+	global->parser_timeout_ms = policy->parser_timeout_ms;
+	global->parser_workers = policy->parser_workers;
+	global->recycle_verdicts = policy->recycle_verdicts;
+	global->recycle_age_s = policy->recycle_age_s;
+	global->syslog_facility = facility_of(policy->log_facility.text);
+	global->room = (uint8_t)policy->room;
+	global->log_sink = (uint8_t)policy->log_sink;
+	global->log_format = (uint8_t)policy->log_format;
+	load_parser_ids(load);
+	load_parser_program(load);
+	load_listens(load);
+}
+
+void *
+load_image(struct load *load, size_t *size)
+{
+	const char *file = load->problems.file;
+	struct place nowhere = { .line = 0 };
+	struct image image;
+	enum image_error error;
+	void *block;
+
+	build_init(&load->build);
+	load->file = load_text(
+	    load, (struct text){ file, strlen(file) }, IMAGE_TEXT_MAX, nowhere);
+	load_global(load);
+	load_nets(load);
+	load_rules(load);
+	load_services(load);
+	if (load->problems.errors > 0)
+		return NULL;
+	block = build_block(&load->build, size);
+	error = image_init(&image, block, *size);
+	if (error == IMAGE_OK)
+		return block;
+	problems_add(&load->problems, PROBLEM_ERROR, nowhere,
+	    "the image made of this policy is not sound (%s): this is a bug "
+	    "of tcpmuxd",
+	    image_error_text(error));
+	free(block);
+	return NULL;
+}

@@ -1,0 +1,87 @@
+#ifndef LOADER_LOAD_H
+#define LOADER_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/policy.h"
+#include "loader/accounts.h"
+#include "loader/build.h"
+#include "loader/loader.h"
+#include "loader/paths.h"
+#include "loader/problems.h"
+#include "loader/sets.h"
+
+/* One load: the parts of loader_load share it, nobody else sees it. */
+struct load {
+	const struct loader_options *options;
+	const struct policy *policy; /* parsed without errors */
+	struct problems problems;
+	struct accounts accounts;
+	struct paths paths;
+	struct build build;
+	struct sets sets;
+	struct image_text file; /* of every place */
+	bool is_root; /* may become anybody; true if it does not matter */
+	uint32_t uid, gid; /* ours */
+	struct table sharers; /* uid: how many services; see load_sharers */
+	struct buffer sharer_places;
+};
+
+/* The default of `parser { user }`. */
+#define LOAD_PARSER_USER "_tcpmuxd"
+
+/* What a load begins and ends with; policy is set in between. */
+void load_init(struct load *load, const struct loader_options *options);
+void load_finish(struct load *load);
+
+/*
+ * Makes policy an image: its block, malloc'ed, checked and the caller's, or
+ * NULL after at least one problem.
+ */
+void *load_image(struct load *load, size_t *size);
+
+/* Parts of load_image; what they cannot resolve is a problem. */
+void load_global(struct load *load);
+void load_nets(struct load *load);
+void load_rules(struct load *load);
+void load_services(struct load *load);
+void load_names(struct load *load, const struct policy_service *const *sorted);
+/* Who a service runs as; account's texts are the accounts'. */
+void load_who(struct load *load, const struct policy_service *from,
+    struct image_service *to, struct account *account);
+/* What it executes, and where. */
+void load_exec(struct load *load, const struct policy_service *from,
+    struct image_service *to);
+void load_env(struct load *load, const struct policy_service *from,
+    const struct account *account, struct image_service *to);
+/* Warns of every uid that several services run as. */
+void load_sharers(struct load *load);
+
+struct image_place load_place(const struct load *load, struct place place);
+/* A text of the policy in the image; a problem if longer than `most`. */
+struct image_text
+load_text(struct load *load, struct text text, size_t most, struct place place);
+
+/* A user or group that cannot be used, and why; name is as written. */
+void load_account_problem(struct load *load, enum account_error error,
+    const char *kind, const struct word *name);
+
+static inline const struct word *
+load_words(const struct load *load, struct span span)
+{
+	return load->policy->words + span.first;
+}
+
+static inline bool
+load_is_text(struct text text, const char *literal)
+{
+	size_t i = 0;
+
+	while (i < text.length && literal[i] != '\0' &&
+	    text.bytes[i] == literal[i])
+		i++;
+	return i == text.length && literal[i] == '\0';
+}
+
+#endif

@@ -1,0 +1,46 @@
+#ifndef LOADER_PATHS_H
+#define LOADER_PATHS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sys/stat.h>
+
+#include "core/policy.h"
+#include "loader/memory.h"
+#include "sys/file.h"
+
+/*
+ * Programs and directories that a policy names, each looked at once however
+ * many services name it. All zero, but for these, has seen none yet.
+ */
+struct paths {
+	uid_t owner; /* trusted besides root */
+	bool skips_system; /* nothing is looked at, everything is fine */
+	struct table seen; /* index + 1 in findings */
+	struct buffer findings;
+};
+
+struct path_finding {
+	const char *problem; /* NULL: none. Else what is wrong; the paths' */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* A program's: a regular, executable file at the end of a trusted way. */
+struct path_finding paths_program(struct paths *paths, struct text path);
+
+/* A directory to run in: that it is one. */
+struct path_finding paths_directory(struct paths *paths, struct text path);
+
+void paths_finish(struct paths *paths);
+
+/*
+ * What trust found on the way to path, and what would be right, for people
+ * who have been told path already.
+ */
+void paths_describe(const struct file_trust *trust, const char *path,
+    char *description, size_t size);
+
+#endif

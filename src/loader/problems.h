@@ -1,0 +1,44 @@
+#ifndef LOADER_PROBLEMS_H
+#define LOADER_PROBLEMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/policy.h"
+#include "loader/memory.h"
+
+/* What is wrong with a policy, collected until it is all known. */
+enum problem_kind {
+	PROBLEM_ERROR,
+	PROBLEM_WARNING,
+	PROBLEM_NOTE,
+};
+
+struct problems {
+	const char *file; /* not owned */
+	struct buffer lines; /* their text, end to end */
+	struct buffer entries; /* where each is from, and where its text is */
+	uint32_t errors; /* how many of them were errors */
+	uint32_t count; /* lines, those not kept included */
+};
+
+/* More lines than anybody reads are counted, not kept. */
+#define PROBLEMS_MAX 1000u
+
+/* Adds a line; place.line 0 is the file as a whole. Adds no newline. */
+void problems_add(struct problems *problems, enum problem_kind kind,
+    struct place place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Forgets them all: the same text is going to be parsed again. */
+void problems_reset(struct problems *problems);
+
+/* Writes them all to fd, as their places come in the file; forgets them. */
+void problems_write(struct problems *problems, int fd);
+
+void problems_finish(struct problems *problems);
+
+/* For "%.*s": the text's length and bytes. */
+#define TEXT_ARGS(text) (int)(text).length, (text).bytes
+
+#endif
