@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
-from rooms import NOBODY, Parser, names_table
+from rooms import NOBODY, Parser, names_table, unsanitized
+
+pytestmark = unsanitized
 
 E = errno
 
