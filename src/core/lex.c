@@ -159,10 +159,23 @@ check_bare(const struct lex *lex, size_t at, size_t *length)
 	return check_character(lex, at, length);
 }
 
+/* Over the bytes that most words are made of alone. */
+static size_t
+skip_plain(const struct lex *lex, size_t at)
+{
+	const char *bytes = lex->text.bytes;
+
+	while (at < lex->text.length &&
+	    ((bytes[at] >= 'a' && bytes[at] <= 'z') ||
+		(bytes[at] >= '-' && bytes[at] <= '9')))
+		at++;
+	return at;
+}
+
 static struct lex_token
 bare_word(struct lex *lex)
 {
-	size_t at = lex->at;
+	size_t at = skip_plain(lex, lex->at);
 
 	while (!ends_word(byte_at(lex, at))) {
 		size_t length = 0;
@@ -170,7 +183,7 @@ bare_word(struct lex *lex)
 
 		if (error != LEX_OK)
 			return bad(lex, at, error);
-		at += length;
+		at = skip_plain(lex, at + length);
 	}
 	return word(lex, lex->at, at, at);
 }
@@ -188,7 +201,7 @@ static struct lex_token
 quoted_word(struct lex *lex)
 {
 	int quote = byte_at(lex, lex->at);
-	size_t first = lex->at + 1, at = first;
+	size_t first = lex->at + 1, at = skip_plain(lex, first);
 	bool has_escapes = false;
 
 	while (byte_at(lex, at) != quote) {
@@ -208,7 +221,7 @@ quoted_word(struct lex *lex)
 
 		if (error != LEX_OK)
 			return bad(lex, at, error);
-		at += length;
+		at = skip_plain(lex, at + length);
 	}
 	if (!ends_word(byte_at(lex, at + 1)))
 		return bad(lex, at + 1, LEX_BEHIND_QUOTE);

@@ -86,7 +86,13 @@ read_listen_options(struct policy_parser *parser,
 		addr->port = (uint16_t)port;
 		return true;
 	}
-	if (policy_text_is(option->text, "port") && line->count > 4)
+	if (policy_text_is(option->text, "port") && line->count == 3) {
+		policy_complain(parser, option->place,
+		    "'port' lacks its number: write 'listen ADDRESS [port "
+		    "N]'");
+		return false;
+	}
+	if (policy_text_is(option->text, "port"))
 		option = &line->words[4];
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
 		if (policy_text_is(option->text, later[i])) {

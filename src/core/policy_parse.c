@@ -173,6 +173,8 @@ read_directive(struct policy_parser *parser)
 		*first = parser->words[0].place;
 	if (row->opens != 0)
 		enter_block(parser, row);
+	else if (parser->service != NULL)
+		parser->service->given |= UINT64_C(1) << policy_row_index(row);
 	if (!parser->is_full && !is_twice && has_right_count(parser, row) &&
 	    row->take != NULL)
 		row->take(parser, &line);
@@ -202,6 +204,25 @@ skip_line(struct policy_parser *parser)
 		parser->skipped--;
 }
 
+/*
+ * A line that could not be read: what it was about counts as said, or it
+ * would be missed as well.
+ */
+static void
+take_bad_line(struct policy_parser *parser)
+{
+	const struct policy_row *row = NULL;
+
+	if (parser->count > 0)
+		row = policy_row_find(parser->words[0].text, parser->block);
+	if (row != NULL && parser->block == BLOCK_TOP)
+		parser->seen_at_top |= row->flags;
+	else if (row != NULL && (row->blocks & parser->block) != 0)
+		parser->seen |= row->flags;
+	if (parser->opens && !parser->closes)
+		skip_block(parser);
+}
+
 static void
 take_line(struct policy_parser *parser)
 {
@@ -218,8 +239,7 @@ take_line(struct policy_parser *parser)
 	if (parser->closes && !parser->opens) {
 		close_block(parser);
 	} else if (parser->is_bad) {
-		if (parser->opens && !parser->closes)
-			skip_block(parser);
+		take_bad_line(parser);
 	} else if (parser->count > 0) {
 		read_directive(parser);
 	} else if (parser->opens) {

@@ -231,6 +231,19 @@ read_capability(
 		    SHOWN(from->text));
 }
 
+/* Whether number `at` of the list is there before. */
+static bool
+is_repeated(const struct word *words, uint32_t at)
+{
+	struct text name = words[at].text;
+
+	for (uint32_t i = 0; i < at; i++)
+		if (words[i].text.length == name.length &&
+		    memcmp(words[i].text.bytes, name.bytes, name.length) == 0)
+			return true;
+	return false;
+}
+
 void
 policy_take_capabilities(
     struct policy_parser *parser, const struct policy_line *line)
@@ -244,10 +257,17 @@ policy_take_capabilities(
 	    !policy_store_words(
 		parser, &service->capabilities, line, CAPABILITIES_MAX))
 		return;
-	for (uint32_t i = 1; i < line->count; i++)
-		read_capability(parser, &line->words[i],
-		    &parser->policy
-			 ->words[service->capabilities.first + i - 1]);
+
+	struct word *names =
+	    parser->policy->words + service->capabilities.first;
+
+	for (uint32_t i = 0; i + 1 < line->count; i++) {
+		read_capability(parser, &line->words[i + 1], &names[i]);
+		if (is_repeated(names, i))
+			policy_complain(parser, names[i].place,
+			    "capability '%.*s' is given already",
+			    SHOWN(names[i].text));
+	}
 }
 
 void

@@ -9,7 +9,7 @@ enum {
 	TEXT_MAX = 255, /* bytes of reply and summary */
 	ALIASES_MAX = 64,
 	SESSIONS_MAX = 1000000,
-	KEEPALIVE_MAX_S = 32767, /* TCP_KEEPIDLE, tcp(7) */
+	KEEPALIVE_MAX_S = 9 * 60 * 60, /* TCP_KEEPIDLE takes 32767 s */
 };
 
 void
@@ -67,12 +67,12 @@ policy_end_service(struct policy_parser *parser)
 		return;
 	if ((parser->seen & ROW_KIND) == 0)
 		policy_complain(parser, place,
-		    "service '%.*s' says not what it is: write 'exec PATH "
-		    "...'",
+		    "service '%.*s' does not say what it is: write 'exec "
+		    "PATH ...'",
 		    SHOWN(name));
 	if ((parser->seen & ROW_USER) == 0 && service->user.text.length == 0)
 		policy_complain(parser, place,
-		    "service '%.*s' has no 'user': whom shall it run as?",
+		    "service '%.*s' has no 'user': say whom it runs as",
 		    SHOWN(name));
 	if (!allows_somebody(parser))
 		policy_complain(parser, place,

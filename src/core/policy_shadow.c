@@ -36,7 +36,7 @@ key_of_prefix(const struct prefix *prefix, unsigned bits)
 static struct cover_key
 key_of(const struct policy_match *match)
 {
-	struct cover_key key = { 0 };
+	struct cover_key key = { .family = ADDR_NONE };
 
 	if (match->kind == POLICY_MATCH_PREFIX)
 		return key_of_prefix(&match->prefix, match->prefix.bits);
@@ -65,7 +65,9 @@ covered_by(struct covers *covers, const struct policy_match *match)
 
 	if (covers->any != NULL)
 		return covers->any->place.line;
-	if (match->kind != POLICY_MATCH_PREFIX) {
+	if (match->kind == POLICY_MATCH_ANY)
+		return 0;
+	if (match->kind == POLICY_MATCH_NET) {
 		key = key_of(match);
 		entry = policy_index_find(&covers->seen, text_of(&key));
 		return entry == NULL ? 0 : entry->place.line;

@@ -12,7 +12,9 @@
 bool
 policy_text_is(struct text text, const char *word)
 {
-	return strlen(word) == text.length &&
+	/* most words already differ in their first letter */
+	return text.length > 0 && word[0] == text.bytes[0] &&
+	    strlen(word) == text.length &&
 	    memcmp(text.bytes, word, text.length) == 0;
 }
 
@@ -127,7 +129,7 @@ policy_duration(struct policy_parser *parser, const struct word *word,
 	}
 	if (value < least_ms || value > most_ms) {
 		policy_complain(parser, word->place,
-		    "'%.*s' is not within %u%s and %u%s", SHOWN(word->text),
+		    "'%.*s' is not between %u%s and %u%s", SHOWN(word->text),
 		    least_ms / least_unit->ms, least_unit->name,
 		    most_ms / most_unit->ms, most_unit->name);
 		return false;
