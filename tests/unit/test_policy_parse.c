@@ -1,0 +1,408 @@
+/*
+ * What a policy comes to: defaults, values, inheritance, sets, names; and
+ * that a large one takes no more than its length.
+ */
+#include "policy_fixture.h"
+
+#define HEAD "policy 1\nlisten *\nadmission {\n\tallow any\n}\n"
+#define MINIMAL HEAD "service S {\n\tallow any\n\tuser 1000\n\texec /bin/cat\n"
+
+static struct parsed
+parse_good(const char *text)
+{
+	struct parsed parsed = parse_text(text, strlen(text));
+
+	if (parsed.result != POLICY_OK)
+		fail_msg("%s", parsed.problems);
+	return parsed;
+}
+
+static void
+assert_text(struct text text, const char *expected)
+{
+	assert_int_equal(text.length, strlen(expected));
+	assert_memory_equal(text.bytes, expected, text.length);
+}
+
+static void
+assert_words(
+    const struct policy *policy, struct span span, const char *const expected[])
+{
+	for (uint32_t i = 0; i < span.count; i++) {
+		assert_non_null(expected[i]);
+		assert_text(policy->words[span.first + i].text, expected[i]);
+	}
+	assert_null(expected[span.count]);
+}
+
+static void
+globals_by_default(void **state)
+{
+	struct parsed parsed = parse_good("policy 1\nlisten *\n");
+	const struct policy *policy = &parsed.policy;
+
+	(void)state;
+	assert_int_equal(policy->service_count, 0);
+	assert_int_equal(policy->admission.count, 0);
+	assert_int_equal(policy->sessions, 512);
+	assert_int_equal(policy->pending, 256);
+	assert_int_equal(policy->pending_per_source, 8);
+	assert_int_equal(policy->per_source, 32);
+	assert_text(policy->parser_user.text, "_tcpmuxd");
+	assert_int_equal(policy->parser_group.text.length, 0);
+	assert_int_equal(policy->parser_program.text.length, 0);
+	assert_int_equal(policy->parser_timeout_ms, 5000);
+	assert_int_equal(policy->parser_workers, 1);
+	assert_int_equal(policy->recycle_verdicts, 10000);
+	assert_int_equal(policy->recycle_age_s, 60);
+	assert_int_equal(policy->room, IMAGE_ROOM_FULL);
+	assert_int_equal(policy->log_sink, IMAGE_LOG_STDERR);
+	assert_int_equal(policy->log_format, IMAGE_LOG_LOGFMT);
+	assert_int_equal(policy->log_facility.text.length, 0);
+	assert_int_equal(policy->listen_count, 1);
+	assert_int_equal(policy->listens[0].addr.family, ADDR_V4);
+	assert_int_equal(policy->listens[0].addr.port, 1);
+	assert_int_equal(policy->listens[0].place.line, 2);
+	parsed_finish(&parsed);
+}
+
+static void
+globals_as_written(void **state)
+{
+	struct parsed parsed = parse_good(
+	    "policy 1\n"
+	    "listen 2001:db8::1 port 10001\n"
+	    "listen ::\n"
+	    "parser {\n\tgroup 7\n\tuser mux\n\ttimeout 1500ms\n"
+	    "\tworkers 4\n\trecycle 5 2h\n\troom reduced\n\tprogram /p\n}\n"
+	    "admission {\n\tpending 2\n\tsessions 1000000\n"
+	    "\tper-source 4\n\tpending-per-source 3\n}\n"
+	    "log {\n\tto syslog local3\n\tformat json\n}\n");
+	const struct policy *policy = &parsed.policy;
+
+	(void)state;
+	assert_int_equal(policy->listens[0].addr.port, 10001);
+	assert_int_equal(policy->listens[1].addr.family, ADDR_V6);
+	assert_text(policy->parser_user.text, "mux");
+	assert_text(policy->parser_group.text, "7");
+	assert_int_equal(policy->parser_timeout_ms, 1500);
+	assert_int_equal(policy->parser_workers, 4);
+	assert_int_equal(policy->recycle_verdicts, 5);
+	assert_int_equal(policy->recycle_age_s, 7200);
+	assert_int_equal(policy->room, IMAGE_ROOM_REDUCED);
+	assert_text(policy->parser_program.text, "/p");
+	assert_int_equal(policy->sessions, 1000000);
+	assert_int_equal(policy->pending, 2);
+	assert_int_equal(policy->pending_per_source, 3);
+	assert_int_equal(policy->per_source, 4);
+	assert_int_equal(policy->log_sink, IMAGE_LOG_SYSLOG);
+	assert_text(policy->log_facility.text, "local3");
+	assert_int_equal(policy->log_format, IMAGE_LOG_JSON);
+	parsed_finish(&parsed);
+}
+
+static void
+service_by_default(void **state)
+{
+	struct parsed parsed = parse_good(MINIMAL "}\n");
+	const struct policy_service *service = parsed.policy.services;
+
+	(void)state;
+	assert_int_equal(parsed.policy.service_count, 1);
+	assert_text(service->name.text, "s");
+	assert_int_equal(service->place.file, 3);
+	assert_int_equal(service->place.line, 6);
+	assert_int_equal(service->name.place.column, 9);
+	assert_words(&parsed.policy, service->exec,
+	    (const char *const[]){ "/bin/cat", NULL });
+	assert_false(service->is_disabled || service->is_unlisted ||
+	    service->is_self || service->is_unsafe || service->has_umask);
+	assert_int_equal(service->umask, 077);
+	assert_int_equal(service->groups_kind, POLICY_GROUPS_NONE);
+	assert_int_equal(service->reply, IMAGE_REPLY_MUX);
+	assert_int_equal(service->reply_text.length, 0);
+	assert_int_equal(service->summary.length, 0);
+	assert_int_equal(service->chdir.text.length, 0);
+	assert_int_equal(service->stderr_to, IMAGE_STDERR_LOG);
+	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KILL);
+	assert_int_equal(service->sessions, 64);
+	assert_int_equal(service->per_source, 0);
+	assert_int_equal(service->keepalive_s, 600);
+	assert_int_equal(service->env.count + service->aliases.count +
+		service->capabilities.count + service->groups.count,
+	    0);
+	assert_false(
+	    service->has_all_capabilities || service->has_new_privileges);
+	parsed_finish(&parsed);
+}
+
+static void
+service_as_written(void **state)
+{
+	struct parsed parsed = parse_good(HEAD
+	    "service \"a{b\" disabled {\n"
+	    "\tkeepalive off\n\tleftovers keep\n\tnew-privileges\n"
+	    "\tcapabilities CAP_KILL cap_chown net_raw\n"
+	    "\tper-source 3\n\tsessions 9\n\tstderr socket\n"
+	    "\tenv \"A=b \\\"c\\\"\" B=\n\tumask 0027\n\tchdir /x\n"
+	    "\treply mux \"hi there\"\n\tgroups 5 g\n\tgroup g\n\tunlisted\n"
+	    "\tsummary 'it \"is\"'\n\talias Q!\n\targv0 -zero\n"
+	    "\texec /bin/echo 'two words' \"\"\n\tuser root unsafe\n"
+	    "\tdeny 192.0.2.1\n\tallow any\n}\n");
+	const struct policy *policy = &parsed.policy;
+	const struct policy_service *service = policy->services;
+
+	(void)state;
+	assert_text(service->name.text, "a{b");
+	assert_true(service->is_disabled && service->is_unlisted &&
+	    service->is_unsafe && service->has_umask &&
+	    service->has_new_privileges);
+	assert_int_equal(service->keepalive_s, 0);
+	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
+	assert_int_equal(service->per_source, 3);
+	assert_int_equal(service->sessions, 9);
+	assert_int_equal(service->stderr_to, IMAGE_STDERR_SOCKET);
+	assert_int_equal(service->umask, 027);
+	assert_text(service->chdir.text, "/x");
+	assert_text(service->reply_text, "hi there");
+	assert_text(service->summary, "it \"is\"");
+	assert_text(service->argv0.text, "-zero");
+	assert_text(service->group.text, "g");
+	assert_text(service->user.text, "root");
+	assert_int_equal(service->groups_kind, POLICY_GROUPS_NAMED);
+	assert_words(policy, service->exec,
+	    (const char *const[]){ "/bin/echo", "two words", "", NULL });
+	assert_words(policy, service->env,
+	    (const char *const[]){ "A=b \"c\"", "B=", NULL });
+	assert_words(
+	    policy, service->groups, (const char *const[]){ "5", "g", NULL });
+	assert_words(
+	    policy, service->aliases, (const char *const[]){ "q!", NULL });
+	assert_words(policy, service->capabilities,
+	    (const char *const[]){ "kill", "chown", "net_raw", NULL });
+	assert_int_equal(service->rules.count, 2);
+	assert_false(policy->rules[service->rules.first].is_allow);
+	parsed_finish(&parsed);
+}
+
+static void
+inherits_from_defaults(void **state)
+{
+	struct parsed parsed = parse_good(
+	    HEAD "service early {\n\tallow any\n\tuser 1\n\texec /a\n}\n"
+		 "defaults {\n\tallow 192.0.2.1\n\tuser self\n\tenv A=1 B=2\n"
+		 "\tcapabilities all\n\tgroups user\n\treply mux hello\n"
+		 "\tsessions 5\n\tunlisted\n}\n"
+		 "service plain {\n\texec /b\n}\n"
+		 "service own {\n\texec /c\n\tdeny 192.0.2.2\n\tallow any\n"
+		 "\tuser 2\n\tenv B=3\n\tcapabilities kill\n\tgroups g\n"
+		 "\treply service\n\tsessions 6\n}\n");
+	const struct policy *policy = &parsed.policy;
+	const struct policy_service *early = &policy->services[0];
+	const struct policy_service *plain = &policy->services[1];
+	const struct policy_service *own = &policy->services[2];
+
+	(void)state;
+	assert_int_equal(early->sessions, 64);
+	assert_false(early->is_unlisted || early->has_all_capabilities);
+	assert_true(plain->is_self && plain->has_all_capabilities &&
+	    plain->is_unlisted);
+	assert_int_equal(plain->rules.count, 1);
+	assert_int_equal(plain->groups_kind, POLICY_GROUPS_USER);
+	assert_int_equal(plain->sessions, 5);
+	assert_text(plain->reply_text, "hello");
+	assert_words(
+	    policy, plain->env, (const char *const[]){ "A=1", "B=2", NULL });
+	assert_false(own->is_self || own->has_all_capabilities);
+	assert_int_equal(own->rules.count, 2);
+	assert_int_equal(own->groups_kind, POLICY_GROUPS_NAMED);
+	assert_int_equal(own->sessions, 6);
+	assert_int_equal(own->reply, IMAGE_REPLY_SERVICE);
+	assert_int_equal(own->reply_text.length, 0);
+	assert_words(policy, own->env, (const char *const[]){ "B=3", NULL });
+	assert_true((plain->given & ~own->given) == 0);
+	assert_true(early->given != 0 && early->given != own->given);
+	parsed_finish(&parsed);
+}
+
+/* Lists that grow in turns stay whole. */
+static void
+lists_add_up(void **state)
+{
+	struct parsed parsed = parse_good(MINIMAL
+	    "\tenv A=1\n\talias a\n\tenv B=2\n\talias b\n\tenv C=3 D=4\n"
+	    "\tcapabilities kill\n\talias C\n\tallow 192.0.2.1\n\tenv E=5\n}\n");
+	const struct policy *policy = &parsed.policy;
+
+	(void)state;
+	assert_words(policy, policy->services[0].env,
+	    (const char *const[]){ "A=1", "B=2", "C=3", "D=4", "E=5", NULL });
+	assert_words(policy, policy->services[0].aliases,
+	    (const char *const[]){ "a", "b", "c", NULL });
+	assert_int_equal(policy->services[0].rules.count, 2);
+	parsed_finish(&parsed);
+}
+
+static void
+nets_add_up(void **state)
+{
+	struct parsed parsed =
+	    parse_good("policy 1\nlisten *\nadmission {\n\tallow @b @a\n}\n"
+		       "net a 10.0.0.0/8\nnet b @a 192.0.2.0/24\n"
+		       "net a ::1 2001:db8::/32\nnet b 192.0.3.0/24\n");
+	const struct policy *policy = &parsed.policy;
+	const struct policy_net *a = &policy->nets[0], *b = &policy->nets[1];
+	const struct policy_rule *rules =
+	    policy->rules + policy->admission.first;
+
+	(void)state;
+	assert_int_equal(policy->net_count, 2);
+	assert_int_equal(policy->match_count, 6);
+	assert_text(b->name.text, "b");
+	assert_int_equal(a->members.count, 3);
+	assert_int_equal(b->members.count, 3);
+	assert_int_equal(policy->matches[a->members.first + 2].prefix.bits, 32);
+	assert_int_equal(
+	    policy->matches[b->members.first].kind, POLICY_MATCH_NET);
+	assert_int_equal(policy->matches[b->members.first].net, 0);
+	assert_int_equal(
+	    policy->matches[b->members.first + 2].prefix.addr.bytes[2], 3);
+	assert_int_equal(policy->admission.count, 2);
+	assert_int_equal(rules[0].match.net, 1);
+	assert_int_equal(rules[1].match.net, 0);
+	assert_int_equal(rules[1].match.place.column, 11);
+	parsed_finish(&parsed);
+}
+
+/* The three policies that come with it; the demo's as make fills it in. */
+static void
+own_policies(void **state)
+{
+	static const char *const files[] = { "policy/default.policy",
+		"policy/example.policy" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[300];
+		size_t length;
+
+		root_path(path, sizeof(path), files[i]);
+
+		char *text = read_whole(path, &length);
+		struct parsed parsed = parse_text(text, length);
+
+		assert_string_equal(parsed.problems, "");
+		assert_int_equal(parsed.result, POLICY_OK);
+		parsed_finish(&parsed);
+		free(text);
+	}
+}
+
+static void
+demo_policy(void **state)
+{
+	static const char *const marks[][2] = { { "@PORT@", "10001" },
+		{ "@USER@", "self" } };
+	char path[300], *filled = NULL;
+	size_t length, filled_length;
+	FILE *stream = open_memstream(&filled, &filled_length);
+
+	(void)state;
+	root_path(path, sizeof(path), "policy/demo.policy");
+
+	char *text = read_whole(path, &length);
+
+	for (size_t at = 0; at < length;) {
+		size_t mark = 0;
+
+		while (mark < 2 && strncmp(text + at, marks[mark][0], 6) != 0)
+			mark++;
+		if (mark == 2) {
+			fputc(text[at++], stream);
+			continue;
+		}
+		fputs(marks[mark][1], stream);
+		at += 6;
+	}
+	fclose(stream);
+
+	struct parsed parsed = parse_good(filled);
+
+	assert_int_equal(parsed.policy.service_count, 3);
+	assert_true(parsed.policy.services[0].is_self);
+	assert_int_equal(parsed.policy.listens[1].addr.port, 10001);
+	parsed_finish(&parsed);
+	free(filled);
+	free(text);
+}
+
+/* No name is compared with every other, no list copied at every line. */
+static void
+many_services(void **state)
+{
+	enum { SERVICES = 100000 };
+	char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	(void)state;
+	fputs(HEAD, stream);
+	for (unsigned i = 0; i < SERVICES; i++)
+		fprintf(stream,
+		    "net n%u 10.0.0.0/8\nnet all 192.0.2.%u\n"
+		    "service s%u {\n\talias A%u b%u\n"
+		    "\tallow @n%u 192.0.2.0/24\n\tuser 1000\n"
+		    "\texec /bin/cat -u\n}\n",
+		    i, i % 256, i, i, i, i);
+	assert_int_equal(fclose(stream), 0);
+
+	struct parsed parsed = parse_text(text, length);
+	const struct policy *policy = &parsed.policy;
+
+	assert_int_equal(parsed.result, POLICY_OK);
+	assert_int_equal(policy->service_count, SERVICES);
+	assert_int_equal(policy->nets[1].members.count, SERVICES);
+	assert_text(policy->services[SERVICES - 1].name.text, "s99999");
+	assert_words(policy, policy->services[SERVICES - 1].aliases,
+	    (const char *const[]){ "a99999", "b99999", NULL });
+	parsed_finish(&parsed);
+	free(text);
+}
+
+/* A mistake found late is still reported where it stands. */
+static void
+problems_in_order(void **state)
+{
+	static const char text[] =
+	    HEAD "service a {\n\tallow @x\n\texec b\n}\nnonsense\n";
+	struct parsed parsed = parse_text(text, sizeof(text) - 1);
+
+	(void)state;
+	assert_int_equal(parsed.result, POLICY_BAD);
+	assert_string_equal(parsed.problems,
+	    "6:9: service 'a' has no 'user': say whom it runs as\n"
+	    "7:8: net 'x' is not declared\n"
+	    "8:7: 'b' is not an absolute path: it has to begin with /\n"
+	    "10:1: unknown directive 'nonsense'\n");
+	parsed_finish(&parsed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(globals_by_default),
+		cmocka_unit_test(globals_as_written),
+		cmocka_unit_test(service_by_default),
+		cmocka_unit_test(service_as_written),
+		cmocka_unit_test(inherits_from_defaults),
+		cmocka_unit_test(lists_add_up),
+		cmocka_unit_test(nets_add_up),
+		cmocka_unit_test(own_policies),
+		cmocka_unit_test(demo_policy),
+		cmocka_unit_test(many_services),
+		cmocka_unit_test(problems_in_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
