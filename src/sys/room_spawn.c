@@ -66,7 +66,8 @@ write_map(const char *path, unsigned id)
  * for this moment. The exec that follows would take all capabilities from a
  * uid that is not 0, but for ambient ones: the two that the parser needs to
  * build its room with, and then drops. Set from nothing: libcap-ng would ask
- * /proc for what process 1 has, which is not this one.
+ * /proc for what process 1 has, which is not this one. And it may remember the
+ * parent's pid, as a plain clone tells it nothing: pid 0 is whoever calls.
  */
 static int
 enter_user_namespace(const struct start *start)
@@ -77,6 +78,8 @@ enter_user_namespace(const struct start *start)
 	    write_map("/proc/self/gid_map", start->gid) != 0 ||
 	    prctl(PR_SET_DUMPABLE, 0) != 0)
 		return -1;
+	/* The parent may have asked libcap-ng about itself: it remembers. */
+	capng_setpid(0);
 	capng_clear(CAPNG_SELECT_ALL);
 	if (capng_updatev(
 		CAPNG_ADD, NEEDED_SETS, CAP_SYS_ADMIN, CAP_SETPCAP, -1) != 0 ||
