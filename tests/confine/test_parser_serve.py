@@ -345,8 +345,9 @@ def test_it_forgets_its_clients(connections):
     letters = b"bcdfghjklmnpqrstvwxyz"
     marks = [bytes(rng.choices(letters, k=120)) for _ in range(4)]
     known, strange, halved, behind = marks
-    lines = [known + b"\r\n", strange.upper() + b"\r\n", halved,
-             b"git\r\n" + behind]
+    # The name that is looked up last is the one whose copies would be left.
+    lines = [halved, b"git\r\n" + behind, known + b"\r\n",
+             strange.upper() + b"\r\n"]
     # One by one too: a batch of one leaves what a larger one overwrites.
     with Parser(names=[b"git", b"zz"]) as worker:
         for count in (len(lines), 1):
