@@ -1,0 +1,323 @@
+/*
+ * The table of sources against a slow one: a list that is searched from end
+ * to end and knows nothing of hashes, chains or links.
+ */
+#include "core/source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define KEYS 200u
+#define OPERATIONS 100000u
+
+static const uint8_t hash_key[SOURCE_HASH_KEY_BYTES] = "a secret of 16 b";
+
+struct slow_entry {
+	bool is_there;
+	uint32_t record;
+	uint32_t counts[SOURCE_COUNTS];
+	uint64_t unused_since;
+};
+
+struct slow {
+	struct slow_entry entries[KEYS];
+	uint32_t capacity, there;
+	uint64_t clock;
+};
+
+struct both {
+	struct source_table table;
+	struct slow slow;
+	struct source_key keys[KEYS];
+	void *memory;
+	uint64_t random;
+};
+
+static uint32_t
+draw(struct both *both, uint32_t below)
+{
+	both->random ^= both->random << 13;
+	both->random ^= both->random >> 7;
+	both->random ^= both->random << 17;
+	return (uint32_t)(both->random >> 20) % below;
+}
+
+static struct addr
+numbered_addr(uint32_t number)
+{
+	struct addr addr = { .family = number % 3 == 0 ? ADDR_V6 : ADDR_V4,
+		.port = (uint16_t)number };
+
+	addr.bytes[0] = 10;
+	addr.bytes[1] = (uint8_t)(number / 256);
+	addr.bytes[2] = (uint8_t)number;
+	return addr;
+}
+
+static void
+both_init(struct both *both, uint32_t capacity, uint64_t seed)
+{
+	*both = (struct both){ .slow = { .capacity = capacity },
+		.memory = malloc(source_table_bytes(capacity)),
+		.random = seed };
+	assert_non_null(both->memory);
+	source_table_init(&both->table, both->memory, capacity, hash_key);
+	for (uint32_t i = 0; i < KEYS; i++) {
+		struct addr addr = numbered_addr(i);
+
+		both->keys[i] = source_key(&addr, 32, 128, i % 2);
+	}
+}
+
+static bool
+is_counted(const struct slow_entry *entry)
+{
+	for (int i = 0; i < SOURCE_COUNTS; i++)
+		if (entry->counts[i] > 0)
+			return true;
+	return false;
+}
+
+/* Who has to go: nobody counts on it, for the longest time. KEYS: nobody. */
+static uint32_t
+slow_stalest(const struct slow *slow)
+{
+	uint32_t stalest = KEYS;
+
+	for (uint32_t i = 0; i < KEYS; i++) {
+		const struct slow_entry *entry = &slow->entries[i];
+
+		if (!entry->is_there || is_counted(entry))
+			continue;
+		if (stalest == KEYS ||
+		    entry->unused_since < slow->entries[stalest].unused_since)
+			stalest = i;
+	}
+	return stalest;
+}
+
+/* False if there is no room. */
+static bool
+slow_take(struct slow *slow, uint32_t key)
+{
+	struct slow_entry *entry = &slow->entries[key];
+
+	if (entry->is_there)
+		return true;
+	if (slow->there == slow->capacity) {
+		uint32_t stalest = slow_stalest(slow);
+
+		if (stalest == KEYS)
+			return false;
+		slow->entries[stalest].is_there = false;
+		slow->there--;
+	}
+	*entry = (struct slow_entry){ .is_there = true,
+		.record = SOURCE_NONE,
+		.unused_since = ++slow->clock };
+	slow->there++;
+	return true;
+}
+
+static void
+take(struct both *both, uint32_t key)
+{
+	struct slow_entry *entry = &both->slow.entries[key];
+	bool has_room = slow_take(&both->slow, key);
+	uint32_t record = source_take(&both->table, &both->keys[key]);
+
+	if (!has_room) {
+		assert_int_equal(record, SOURCE_NONE);
+		return;
+	}
+	assert_true(record < both->slow.capacity);
+	/* While it is there its record stays the same one. */
+	if (entry->record != SOURCE_NONE)
+		assert_int_equal(record, entry->record);
+	entry->record = record;
+}
+
+static void
+count_one(struct both *both, uint32_t key, enum source_count which)
+{
+	struct slow_entry *entry = &both->slow.entries[key];
+
+	take(both, key);
+	if (!entry->is_there)
+		return;
+	entry->counts[which]++;
+	source_add(&both->table, entry->record, which);
+}
+
+static void
+drop_one(struct both *both, uint32_t key, enum source_count which)
+{
+	struct slow_entry *entry = &both->slow.entries[key];
+
+	if (!entry->is_there || entry->counts[which] == 0)
+		return;
+	entry->counts[which]--;
+	if (!is_counted(entry))
+		entry->unused_since = ++both->slow.clock;
+	source_drop(&both->table, entry->record, which);
+}
+
+static void
+assert_same(const struct both *both, uint32_t key)
+{
+	const struct slow_entry *entry = &both->slow.entries[key];
+	uint32_t record = source_find(&both->table, &both->keys[key]);
+
+	if (!entry->is_there) {
+		assert_int_equal(record, SOURCE_NONE);
+		return;
+	}
+	assert_int_equal(record, entry->record);
+	for (int i = 0; i < SOURCE_COUNTS; i++)
+		assert_int_equal(
+		    source_get(&both->table, record, (enum source_count)i),
+		    entry->counts[i]);
+}
+
+/* Rises and falls, so that it is nearly empty and full again and again. */
+static void
+step(struct both *both, uint32_t operation)
+{
+	bool is_rising = operation / 2000 % 2 == 0;
+	uint32_t key = draw(both, KEYS);
+	enum source_count which = (enum source_count)draw(both, SOURCE_COUNTS);
+	uint32_t choice = draw(both, 10);
+
+	if (choice == 0)
+		take(both, key);
+	else if (choice < (is_rising ? 7u : 3u))
+		count_one(both, key, which);
+	else
+		drop_one(both, key, which);
+	assert_same(both, key);
+}
+
+static void
+compare_run(uint32_t capacity, uint64_t seed, bool has_one_bucket)
+{
+	struct both both;
+
+	both_init(&both, capacity, seed);
+	/* Every key collides with every other: chains are all there is. */
+	if (has_one_bucket)
+		both.table.bucket_mask = 0;
+	for (uint32_t i = 0; i < OPERATIONS; i++) {
+		step(&both, i);
+		if (i % 500 == 0)
+			for (uint32_t key = 0; key < KEYS; key++)
+				assert_same(&both, key);
+	}
+	free(both.memory);
+}
+
+static void
+same_as_slow(void **state)
+{
+	(void)state;
+	compare_run(64, 0x1234567u, false);
+}
+
+static void
+same_as_slow_when_roomy(void **state)
+{
+	(void)state;
+	compare_run(KEYS, 0x89abcdefu, false);
+}
+
+static void
+same_as_slow_when_all_collide(void **state)
+{
+	(void)state;
+	compare_run(48, 0x13579bdu, true);
+}
+
+static void
+same_as_slow_with_one_record(void **state)
+{
+	(void)state;
+	compare_run(1, 0x2468aceu, false);
+}
+
+/* As many records as connections: there is always room for one more. */
+static void
+full_only_when_all_are_counted(void **state)
+{
+	struct both both;
+	uint32_t record;
+
+	(void)state;
+	both_init(&both, 8, 1);
+	for (uint32_t i = 0; i < 8; i++) {
+		record = source_take(&both.table, &both.keys[i]);
+		assert_int_not_equal(record, SOURCE_NONE);
+		source_add(&both.table, record, SOURCE_RUNNING);
+	}
+	assert_int_equal(source_take(&both.table, &both.keys[8]), SOURCE_NONE);
+	record = source_find(&both.table, &both.keys[3]);
+	source_drop(&both.table, record, SOURCE_RUNNING);
+	assert_int_equal(source_take(&both.table, &both.keys[8]), record);
+	assert_int_equal(source_find(&both.table, &both.keys[3]), SOURCE_NONE);
+	assert_int_equal(source_get(&both.table, record, SOURCE_RUNNING), 0);
+	free(both.memory);
+}
+
+static bool
+same_key(const char *a, const char *b, unsigned v4_bits, unsigned v6_bits)
+{
+	struct addr first, second;
+	struct source_key keys[2];
+
+	assert_true(addr_parse(&first, a, strlen(a)));
+	assert_true(addr_parse(&second, b, strlen(b)));
+	first.port = 1;
+	second.port = 2;
+	keys[0] = source_key(&first, v4_bits, v6_bits, 0);
+	keys[1] = source_key(&second, v4_bits, v6_bits, 0);
+	return memcmp(&keys[0], &keys[1], sizeof(keys[0])) == 0;
+}
+
+static void
+keys_are_prefixes(void **state)
+{
+	struct addr addr;
+	struct source_key keys[2];
+
+	(void)state;
+	assert_true(same_key("192.0.2.1", "192.0.2.1", 32, 64));
+	assert_false(same_key("192.0.2.1", "192.0.2.2", 32, 64));
+	assert_true(same_key("192.0.2.1", "192.0.2.254", 24, 48));
+	assert_false(same_key("192.0.2.1", "192.0.3.1", 24, 48));
+	assert_true(same_key("2001:db8::1", "2001:db8::ffff:1", 32, 64));
+	assert_false(same_key("2001:db8::1", "2001:db8:0:1::1", 32, 64));
+	assert_true(same_key("2001:db8::1", "2001:db8:0:1::1", 24, 48));
+	assert_false(same_key("2001:db8::1", "2001:db8:1::1", 24, 48));
+	assert_false(same_key("0.0.0.0", "::", 0, 0));
+	assert_true(addr_parse(&addr, "192.0.2.1", 9));
+	keys[0] = source_key(&addr, 32, 64, 0);
+	keys[1] = source_key(&addr, 32, 64, 7);
+	assert_memory_not_equal(&keys[0], &keys[1], sizeof(keys[0]));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(same_as_slow),
+		cmocka_unit_test(same_as_slow_when_roomy),
+		cmocka_unit_test(same_as_slow_when_all_collide),
+		cmocka_unit_test(same_as_slow_with_one_record),
+		cmocka_unit_test(full_only_when_all_are_counted),
+		cmocka_unit_test(keys_are_prefixes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
