@@ -124,12 +124,8 @@ drop_launch(struct parent *parent, struct session *session)
 {
 	if (session->status_fd >= 0)
 		(void)loop_remove(&parent->loop, session->status_fd);
-	if (session->stderr_fd >= 0) {
-		reap_read_stderr(parent, session);
-		(void)loop_remove(&parent->loop, session->stderr_fd);
-	}
+	reap_drain_stderr(parent, session);
 	fd_close(&session->status_fd);
-	fd_close(&session->stderr_fd);
 	if (session->state == SESSION_LAUNCHING)
 		launcher_of(parent, session)->open--;
 	if (session->pid != 0)

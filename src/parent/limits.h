@@ -22,6 +22,9 @@
 #define LIMIT_LINGER_PER_SOURCE 256u
 
 #define LIMIT_ACCEPTS_A_TURN 64
+#define LIMIT_NAP_US 150 /* between turns, when many come one by one */
+#define LIMIT_NAP_WINDOW_MS 8 /* in which so many are many: */
+#define LIMIT_NAP_ACCEPTS 16u
 #define LIMIT_ACCEPT_RETRY_MS 100 /* after running out of something */
 #define LIMIT_BACKLOG 4096
 #define LIMIT_USER_TIMEOUT_MS 30000u /* unanswered data; tcp(7) */

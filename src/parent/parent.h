@@ -76,6 +76,11 @@ struct parent {
 	int64_t now_ms; /* read once a turn */
 	int64_t stop_ms; /* when what is left gets SIGKILL; 0: not yet */
 	int64_t started_ms;
+	struct {
+		int64_t window_ms; /* when the window began */
+		uint64_t before; /* accepted until then */
+		bool is_busy; /* the window before had many */
+	} pace;
 	bool is_root;
 	bool can_peek_on; /* SO_PEEK_OFF on TCP: behind an urgent mark too */
 	const char *fatal; /* why tcpmuxd must end; NULL: it need not */

@@ -75,7 +75,7 @@ log_line(const struct parent *parent, const struct session *session,
 	log_end();
 }
 
-void
+bool
 reap_read_stderr(struct parent *parent, struct session *session)
 {
 	char text[4096];
@@ -83,11 +83,11 @@ reap_read_stderr(struct parent *parent, struct session *session)
 	size_t begin = 0;
 
 	if (length < 0 && errno == EAGAIN)
-		return;
+		return false;
 	if (length <= 0) {
 		(void)loop_remove(&parent->loop, session->stderr_fd);
 		fd_close(&session->stderr_fd);
-		return;
+		return false;
 	}
 	while (begin < (size_t)length) {
 		const char *line = text + begin;
@@ -99,6 +99,22 @@ reap_read_stderr(struct parent *parent, struct session *session)
 			log_line(parent, session, line, count);
 		begin += count + 1;
 	}
+	return true;
+}
+
+/* All that is in the pipe, which is bounded; what holds it open is not. */
+void
+reap_drain_stderr(struct parent *parent, struct session *session)
+{
+	const int reads_max = 32;
+	int reads = 0;
+
+	while (session->stderr_fd >= 0 && reads++ < reads_max &&
+	    reap_read_stderr(parent, session))
+		continue;
+	if (session->stderr_fd >= 0)
+		(void)loop_remove(&parent->loop, session->stderr_fd);
+	fd_close(&session->stderr_fd);
 }
 
 static void
@@ -123,10 +139,7 @@ log_exit(struct parent *parent, const struct session *session, int status)
 void
 reap_finish(struct parent *parent, struct session *session, int status)
 {
-	if (session->stderr_fd >= 0)
-		reap_read_stderr(parent, session);
-	if (session->stderr_fd >= 0)
-		(void)loop_remove(&parent->loop, session->stderr_fd);
+	reap_drain_stderr(parent, session);
 	log_exit(parent, session, status);
 	session_enter(parent, session, SESSION_FREE);
 }

@@ -130,8 +130,9 @@ tell_capabilities(const struct parent *parent)
 		if (capng_have_capability(
 			CAPNG_EFFECTIVE, needed[i].capability) == 1)
 			continue;
-		(void)snprintf(text, sizeof(text), "no CAP_%s: cannot %s",
-		    needed[i].name, needed[i].without);
+		(void)snprintf(text, sizeof(text),
+		    "no capability %s: cannot %s", needed[i].name,
+		    needed[i].without);
 		tell_weaker(text);
 	}
 }

@@ -79,7 +79,8 @@ dispatch(struct parent *parent, const struct epoll_event *event)
 		break;
 	case TOKEN_STDERR:
 		if (session_at(parent, index)->stderr_fd >= 0)
-			reap_read_stderr(parent, session_at(parent, index));
+			(void)reap_read_stderr(
+			    parent, session_at(parent, index));
 		break;
 	}
 }
@@ -171,6 +172,28 @@ finish(struct parent *parent)
 	return parent->fatal == NULL ? 0 : -1;
 }
 
+/*
+ * When connections come thick and fast, each turn's fixed cost (two wake-ups,
+ * two messages) is worth sharing: a turn that had only a few of them waits
+ * for a moment, so that the next has more, as network drivers do.
+ */
+static void
+pace(struct parent *parent, uint64_t accepted_before)
+{
+	uint64_t accepted = parent->counters.accepted;
+
+	if (parent->now_ms - parent->pace.window_ms >= LIMIT_NAP_WINDOW_MS) {
+		parent->pace.is_busy = parent->now_ms - parent->pace.window_ms <
+			2 * LIMIT_NAP_WINDOW_MS &&
+		    accepted - parent->pace.before >= LIMIT_NAP_ACCEPTS;
+		parent->pace.window_ms = parent->now_ms;
+		parent->pace.before = accepted;
+	}
+	if (parent->pace.is_busy &&
+	    accepted - accepted_before < LIMIT_NAP_ACCEPTS)
+		clock_nap_us(LIMIT_NAP_US);
+}
+
 int
 serve(struct parent *parent)
 {
@@ -178,15 +201,18 @@ serve(struct parent *parent)
 
 	parent->now_ms = clock_now_ms();
 	parent->started_ms = parent->now_ms;
+	tend(parent);
 	while (parent->fatal == NULL && !signals_are_obeyed(parent)) {
+		uint64_t accepted = parent->counters.accepted;
 		int count;
 
-		tend(parent);
-		log_flush();
 		count = loop_wait(&parent->loop, events, quiet_ms(parent));
 		parent->now_ms = clock_now_ms();
 		for (int i = 0; i < count; i++)
 			dispatch(parent, &events[i]);
+		tend(parent);
+		log_flush();
+		pace(parent, accepted);
 	}
 	return finish(parent);
 }

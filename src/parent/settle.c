@@ -91,20 +91,29 @@ log_refusal(
 }
 
 /*
- * Throws away what has come, unread, up to a bound. Returns what recv said
- * last: 0 at the end, -1 with errno EAGAIN when nothing is left for now.
+ * Throws away what has come, unread. Returns what recv says: 0 at the end,
+ * -1 with errno EAGAIN when nothing is left for now. One call takes all
+ * there is, but for what stands behind an urgent mark.
  */
+static ssize_t
+discard_once(struct session *session)
+{
+	ssize_t count = recv(
+	    session->fd, NULL, LIMIT_LINGER_BYTES, MSG_TRUNC | MSG_DONTWAIT);
+
+	if (count > 0)
+		session->drained_bytes += (uint32_t)count;
+	return count;
+}
+
+/* The same, until there is no more, or more than is put up with. */
 static ssize_t
 discard(struct session *session)
 {
 	ssize_t count = 1;
 
-	while (count > 0 && session->drained_bytes < LIMIT_LINGER_BYTES) {
-		count = recv(session->fd, NULL, LIMIT_LINGER_BYTES,
-		    MSG_TRUNC | MSG_DONTWAIT);
-		if (count > 0)
-			session->drained_bytes += (uint32_t)count;
-	}
+	while (count > 0 && session->drained_bytes < LIMIT_LINGER_BYTES)
+		count = discard_once(session);
 	return count;
 }
 
@@ -145,7 +154,7 @@ static void
 refuse(struct parent *parent, struct session *session)
 {
 	session->generation = 0;
-	(void)discard(session);
+	(void)discard_once(session);
 	/* The text and the end go out together. */
 	(void)send(session->fd, REPLY_REFUSAL, REPLY_REFUSAL_BYTES,
 	    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);

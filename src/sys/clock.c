@@ -1,6 +1,6 @@
 /*
- * The two clocks, read here and nowhere else.
- * Trusts the kernel. Never waits.
+ * The two clocks, read here and nowhere else, and a nap.
+ * Trusts the kernel. Never waits longer than it is told.
  */
 #include "sys/clock.h"
 
@@ -25,4 +25,12 @@ int64_t
 clock_wall_ms(void)
 {
 	return read_ms(CLOCK_REALTIME);
+}
+
+void
+clock_nap_us(long nap_us)
+{
+	const struct timespec nap = { .tv_nsec = nap_us * 1000 };
+
+	(void)nanosleep(&nap, NULL);
 }
