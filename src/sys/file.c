@@ -104,12 +104,15 @@ static int
 prepend(struct walk *walk, const char *front, size_t length)
 {
 	size_t rest = strlen(walk->rest);
+	/* At the end of a path a slash would mean that it is a directory. */
+	size_t slash = rest > 0 ? 1 : 0;
 
-	if (length + 1 + rest >= sizeof(walk->rest))
+	if (length + slash + rest >= sizeof(walk->rest))
 		return fail(walk, FILE_FAULT_ERRNO, ENAMETOOLONG);
-	memmove(walk->rest + length + 1, walk->rest, rest + 1);
+	memmove(walk->rest + length + slash, walk->rest, rest + 1);
 	memcpy(walk->rest, front, length);
-	walk->rest[length] = '/';
+	if (slash > 0)
+		walk->rest[length] = '/';
 	return 0;
 }
 
