@@ -209,7 +209,7 @@ skip_line(struct policy_parser *parser)
  * would be missed as well.
  */
 static void
-take_bad_line(struct policy_parser *parser)
+note_bad_line(struct policy_parser *parser)
 {
 	const struct policy_row *row = NULL;
 
@@ -219,8 +219,6 @@ take_bad_line(struct policy_parser *parser)
 		parser->seen_at_top |= row->flags;
 	else if (row != NULL && (row->blocks & parser->block) != 0)
 		parser->seen |= row->flags;
-	if (parser->opens && !parser->closes)
-		skip_block(parser);
 }
 
 static void
@@ -236,10 +234,13 @@ take_line(struct policy_parser *parser)
 	}
 	if (parser->count > 0 || parser->is_bad)
 		check_version(parser);
+	if (parser->is_bad)
+		note_bad_line(parser);
 	if (parser->closes && !parser->opens) {
 		close_block(parser);
 	} else if (parser->is_bad) {
-		take_bad_line(parser);
+		if (parser->opens && !parser->closes)
+			skip_block(parser);
 	} else if (parser->count > 0) {
 		read_directive(parser);
 	} else if (parser->opens) {

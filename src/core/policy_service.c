@@ -40,7 +40,8 @@ policy_begin_service(
 	parser->service = &policy->services[policy->service_count++];
 	*parser->service = parser->defaults;
 	parser->service->place = directive->place;
-	parser->service->name.place = directive->place;
+	parser->service->name =
+	    (struct word){ .text = { "", 0 }, .place = directive->place };
 }
 
 static bool

@@ -274,68 +274,6 @@ nets_add_up(void **state)
 	parsed_finish(&parsed);
 }
 
-/* The three policies that come with it; the demo's as make fills it in. */
-static void
-own_policies(void **state)
-{
-	static const char *const files[] = { "policy/default.policy",
-		"policy/example.policy" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		char path[300];
-		size_t length;
-
-		root_path(path, sizeof(path), files[i]);
-
-		char *text = read_whole(path, &length);
-		struct parsed parsed = parse_text(text, length);
-
-		assert_string_equal(parsed.problems, "");
-		assert_int_equal(parsed.result, POLICY_OK);
-		parsed_finish(&parsed);
-		free(text);
-	}
-}
-
-static void
-demo_policy(void **state)
-{
-	static const char *const marks[][2] = { { "@PORT@", "10001" },
-		{ "@USER@", "self" } };
-	char path[300], *filled = NULL;
-	size_t length, filled_length;
-	FILE *stream = open_memstream(&filled, &filled_length);
-
-	(void)state;
-	root_path(path, sizeof(path), "policy/demo.policy");
-
-	char *text = read_whole(path, &length);
-
-	for (size_t at = 0; at < length;) {
-		size_t mark = 0;
-
-		while (mark < 2 && strncmp(text + at, marks[mark][0], 6) != 0)
-			mark++;
-		if (mark == 2) {
-			fputc(text[at++], stream);
-			continue;
-		}
-		fputs(marks[mark][1], stream);
-		at += 6;
-	}
-	fclose(stream);
-
-	struct parsed parsed = parse_good(filled);
-
-	assert_int_equal(parsed.policy.service_count, 3);
-	assert_true(parsed.policy.services[0].is_self);
-	assert_int_equal(parsed.policy.listens[1].addr.port, 10001);
-	parsed_finish(&parsed);
-	free(filled);
-	free(text);
-}
-
 /* No name is compared with every other, no list copied at every line. */
 static void
 many_services(void **state)
@@ -387,6 +325,20 @@ problems_in_order(void **state)
 	parsed_finish(&parsed);
 }
 
+/* Refused by its size alone, before a byte of it is looked at. */
+static void
+too_large(void **state)
+{
+	struct parsed parsed =
+	    parse_in(4096, "policy 1\n", ((size_t)1 << 28) + 1);
+
+	(void)state;
+	assert_int_equal(parsed.result, POLICY_BAD);
+	assert_string_equal(
+	    parsed.problems, "1:1: a policy of more than 268435456 bytes\n");
+	parsed_finish(&parsed);
+}
+
 int
 main(void)
 {
@@ -398,10 +350,9 @@ main(void)
 		cmocka_unit_test(inherits_from_defaults),
 		cmocka_unit_test(lists_add_up),
 		cmocka_unit_test(nets_add_up),
-		cmocka_unit_test(own_policies),
-		cmocka_unit_test(demo_policy),
 		cmocka_unit_test(many_services),
 		cmocka_unit_test(problems_in_order),
+		cmocka_unit_test(too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,140 @@
+/*
+ * The policies that come with tcpmuxd, and the manual's example, are what
+ * this version reads.
+ */
+#include "policy_fixture.h"
+
+/* The bits of all service directives, from policy_service.given. */
+static uint64_t
+given_in(const struct policy *policy)
+{
+	uint64_t given = 0;
+
+	for (uint32_t i = 0; i < policy->service_count; i++)
+		given |= policy->services[i].given;
+	return given;
+}
+
+/* The example has every service directive of this version. */
+static void
+example_is_complete(void **state)
+{
+	enum { DIRECTIVES = 21 };
+	char path[300];
+	size_t length;
+
+	(void)state;
+	root_path(path, sizeof(path), "policy/example.policy");
+
+	char *text = read_whole(path, &length);
+	struct parsed parsed = parse_text(text, length);
+
+	assert_int_equal(
+	    given_in(&parsed.policy), (UINT64_C(1) << DIRECTIVES) - 1);
+	parsed_finish(&parsed);
+	free(text);
+}
+
+/* The manual's example is a policy. */
+static void
+manual_example(void **state)
+{
+	char path[300];
+	size_t length;
+
+	(void)state;
+	root_path(path, sizeof(path), "man/tcpmuxd.policy.5");
+
+	char *text = read_whole(path, &length);
+	const char *section = strstr(text, ".Sh EXAMPLES");
+
+	assert_non_null(section);
+
+	const char *begin = strstr(section, "policy 1\n");
+	const char *end = strstr(section, ".Ed\n");
+
+	assert_true(begin != NULL && end > begin);
+
+	struct parsed parsed = parse_text(begin, (size_t)(end - begin));
+
+	assert_string_equal(parsed.problems, "");
+	assert_int_equal(parsed.policy.service_count, 2);
+	parsed_finish(&parsed);
+	free(text);
+}
+
+static void
+own_policies(void **state)
+{
+	static const char *const files[] = { "policy/default.policy",
+		"policy/example.policy" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[300];
+		size_t length;
+
+		root_path(path, sizeof(path), files[i]);
+
+		char *text = read_whole(path, &length);
+		struct parsed parsed = parse_text(text, length);
+
+		assert_string_equal(parsed.problems, "");
+		assert_int_equal(parsed.result, POLICY_OK);
+		parsed_finish(&parsed);
+		free(text);
+	}
+}
+
+/* As make fills it in. */
+static void
+demo_policy(void **state)
+{
+	static const char *const marks[][2] = { { "@PORT@", "10001" },
+		{ "@USER@", "self" } };
+	char path[300], *filled = NULL;
+	size_t length, filled_length;
+	FILE *stream = open_memstream(&filled, &filled_length);
+
+	(void)state;
+	root_path(path, sizeof(path), "policy/demo.policy");
+
+	char *text = read_whole(path, &length);
+
+	for (size_t at = 0; at < length;) {
+		size_t mark = 0;
+
+		while (mark < 2 && strncmp(text + at, marks[mark][0], 6) != 0)
+			mark++;
+		if (mark == 2) {
+			fputc(text[at++], stream);
+			continue;
+		}
+		fputs(marks[mark][1], stream);
+		at += 6;
+	}
+	fclose(stream);
+
+	struct parsed parsed = parse_text(filled, filled_length);
+
+	assert_string_equal(parsed.problems, "");
+	assert_int_equal(parsed.policy.service_count, 3);
+	assert_true(parsed.policy.services[0].is_self);
+	assert_int_equal(parsed.policy.listens[1].addr.port, 10001);
+	parsed_finish(&parsed);
+	free(filled);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(own_policies),
+		cmocka_unit_test(example_is_complete),
+		cmocka_unit_test(manual_example),
+		cmocka_unit_test(demo_policy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
