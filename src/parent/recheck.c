@@ -159,12 +159,14 @@ answer_name(struct parent *parent, struct session *session,
 		return VIOLATION_MISMATCH;
 	case COMPARISON_GONE:
 		session->generation = 0;
+		session->has_line = true;
 		settle_closed(parent, session);
 		return VIOLATION_NONE;
 	case COMPARISON_SAME:
 		break;
 	}
 	session->generation = 0;
+	session->has_line = true;
 	session->service = image_name_service(&parent->image, answer->name);
 	decide_service(parent, session);
 	return VIOLATION_NONE;
@@ -184,12 +186,14 @@ answer_help(struct parent *parent, struct session *session,
 		return VIOLATION_MISMATCH;
 	case COMPARISON_GONE:
 		session->generation = 0;
+		session->has_line = true;
 		settle_closed(parent, session);
 		return VIOLATION_NONE;
 	case COMPARISON_SAME:
 		break;
 	}
 	session->generation = 0;
+	session->has_line = true;
 	settle_help(parent, session);
 	return VIOLATION_NONE;
 }

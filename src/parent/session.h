@@ -75,6 +75,7 @@ struct session {
 	uint16_t seen; /* bytes of its line that a parser has seen */
 	uint8_t state; /* enum session_state */
 	bool is_registered; /* fd is in the loop */
+	bool has_line; /* its line was whole and is taken out */
 	bool is_final; /* its FIN was seen */
 	bool was_woken; /* handed over again because something came */
 	bool is_suspect; /* to be handed over alone */

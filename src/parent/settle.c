@@ -203,8 +203,11 @@ settle_refuse_launch(
 void
 settle_closed(struct parent *parent, struct session *session)
 {
-	parent->counters.probes++;
-	log_begin(LOG_LEVEL_INFO, "probe");
+	/* Who never said a thing was only looking whether we are there. */
+	bool is_probe = session->seen == 0 && !session->has_line;
+
+	parent->counters.probes += is_probe;
+	log_begin(LOG_LEVEL_INFO, is_probe ? "probe" : "gone");
 	log_session(parent, session);
 	log_end();
 	session_enter(parent, session, SESSION_FREE);
