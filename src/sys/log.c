@@ -13,6 +13,7 @@
 
 #define LINE_BYTES 4096u
 #define VALUE_BYTES 1024u
+#define NUMBER_BYTES 20u /* digits of the largest */
 
 /* The one line being built, and how lines are to look. */
 static struct {
@@ -76,7 +77,7 @@ put_string(const char *string)
 static void
 put_number(uint64_t number)
 {
-	char digits[20];
+	char digits[NUMBER_BYTES];
 	size_t at = sizeof(digits);
 
 	do {
@@ -86,9 +87,17 @@ put_number(uint64_t number)
 	put(digits + at, sizeof(digits) - at);
 }
 
-static void
-put_key(const char *key)
+/*
+ * False if there is no line, or no room in it for a value of that length: a
+ * pair is left out rather than cut, so that the line can still be read.
+ */
+static bool
+put_key(const char *key, size_t value_length)
 {
+	/* Quotes, colon and comma, and what ends the line, are 10 at most. */
+	if (!line.is_open ||
+	    line.length + strlen(key) + value_length + 16 >= LINE_BYTES)
+		return false;
 	if (line.is_json) {
 		put(",\"", 2);
 		put_string(key);
@@ -98,6 +107,7 @@ put_key(const char *key)
 		put_string(key);
 		put_char('=');
 	}
+	return true;
 }
 
 /* 2026-11-21T04:00:00.123Z; made anew only when the millisecond changed. */
@@ -144,9 +154,8 @@ log_begin(enum log_level level, const char *event)
 void
 log_word(const char *key, const char *word)
 {
-	if (!line.is_open)
+	if (!put_key(key, strlen(word)))
 		return;
-	put_key(key);
 	if (line.is_json)
 		put_char('"');
 	put_string(word);
@@ -192,15 +201,16 @@ log_bytes(const char *key, const void *bytes, size_t length)
 {
 	const uint8_t *from = bytes;
 
-	if (!line.is_open)
-		return;
 	if (length > VALUE_BYTES)
 		length = VALUE_BYTES;
-	put_key(key);
 	if (!line.is_json && is_bare(from, length)) {
-		put((const char *)from, length);
+		if (put_key(key, length))
+			put((const char *)from, length);
 		return;
 	}
+	/* Of a quoted value a part may do. */
+	if (!put_key(key, 0))
+		return;
 	put_char('"');
 	/* An escape is never cut in two: six bytes at the most. */
 	for (size_t i = 0; i < length && line.length + 16 < LINE_BYTES; i++)
@@ -217,20 +227,17 @@ log_text(const char *key, const char *text)
 void
 log_number(const char *key, uint64_t number)
 {
-	if (!line.is_open)
-		return;
-	put_key(key);
-	put_number(number);
+	if (put_key(key, NUMBER_BYTES))
+		put_number(number);
 }
 
 void
 log_duration(const char *key, int64_t duration_ms)
 {
-	if (!line.is_open)
-		return;
 	if (duration_ms < 0)
 		duration_ms = 0;
-	put_key(key);
+	if (!put_key(key, NUMBER_BYTES + 4))
+		return;
 	put_number((uint64_t)duration_ms / 1000);
 	put_char('.');
 	put_char((char)('0' + duration_ms / 100 % 10));

@@ -30,6 +30,7 @@ static struct {
 	enum image_log_sink kind;
 	uint32_t facility;
 	bool is_socket, may_block;
+	bool is_torn; /* collected begins in the middle of a line */
 } sink = { .fd = STDERR_FILENO, .may_block = true };
 
 /* syslog(3)'s severities. */
@@ -226,11 +227,13 @@ flush_collected(void)
 			break;
 		done += (size_t)count;
 	}
+	if (done > 0)
+		sink.is_torn = sink.collected[done - 1] != '\n';
 	if (done < sink.length) {
 		const char *rest = sink.collected + done;
 		size_t rest_length = sink.length - done;
 
-		if (done > 0 && rest[-1] != '\n') {
+		if (sink.is_torn) {
 			const char *end = memchr(rest, '\n', rest_length);
 
 			kept = (size_t)(end - rest) + 1;
@@ -262,10 +265,13 @@ uint64_t
 log_sink_flush(void)
 {
 	uint64_t untold = sink.untold;
+	bool was_tried = sink.length > 0 || sink.kind != IMAGE_LOG_STDERR;
 
 	if (sink.length > 0)
 		flush_collected();
-	if (sink.length > 0 || sink.untold != untold || untold == 0)
+	/* Only what was taken shows that there is room for telling. */
+	if (!was_tried || sink.length > 0 || sink.untold != untold ||
+	    untold == 0)
 		return 0;
 	sink.untold = 0;
 	return untold;
