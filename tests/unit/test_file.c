@@ -1,0 +1,282 @@
+/*
+ * The way to a file: who could change it decides, links included. The parts
+ * with foreign owners need root.
+ */
+#include "sys/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FOREIGNER 65534
+
+static char room[] = "/tmp/tcpmuxd-file-XXXXXX"; /* a directory of ours */
+
+static int
+make_room(void **state)
+{
+	int fd;
+
+	(void)state;
+	umask(022);
+	if (mkdtemp(room) == NULL || chmod(room, 0755) == -1 ||
+	    chdir(room) == -1)
+		return -1;
+	if (mkdir("good", 0755) == -1 || mkdir("good/deep", 0755) == -1 ||
+	    mkdir("open", 0777) == -1 || chmod("open", 0777) == -1 ||
+	    mkdir("group", 0775) == -1 || chmod("group", 0775) == -1 ||
+	    mkdir("open/inner", 0755) == -1)
+		return -1;
+	fd = open("good/deep/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd == -1 || write(fd, "text", 4) != 4 || close(fd) == -1)
+		return -1;
+	if (link("good/deep/file", "open/inner/file") == -1 ||
+	    link("good/deep/file", "group/file") == -1 ||
+	    symlink("good/deep/file", "to-file") == -1 ||
+	    symlink("../good", "open/to-good") == -1 ||
+	    symlink("deep", "good/to-deep") == -1 ||
+	    symlink("../../to-file", "good/deep/to-link") == -1 ||
+	    symlink("loop", "loop") == -1 || symlink("none", "dangling") == -1)
+		return -1;
+	return 0;
+}
+
+static int
+remove_one(
+    const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+	(void)status;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+static int
+remove_room(void **state)
+{
+	(void)state;
+	return chdir("/") == -1
+	    ? -1
+	    : nftw(room, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int
+open_path(const char *path, struct file_trust *trust)
+{
+	*trust = (struct file_trust){ .owner = geteuid() };
+	return file_open_trusted(path, O_RDONLY, trust);
+}
+
+static void
+assert_opens(const char *path)
+{
+	struct file_trust trust;
+	char absolute[PATH_MAX];
+	char text[8];
+	int fd = open_path(path, &trust);
+
+	if (fd == -1)
+		fail_msg("%s: fault %d (%s) at %s", path, (int)trust.fault,
+		    strerror(trust.error), trust.path);
+	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	close(fd);
+	snprintf(absolute, sizeof(absolute), "%s/%s", room, path);
+	fd = open_path(absolute, &trust);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void
+assert_fault(const char *path, enum file_fault fault, const char *at)
+{
+	struct file_trust trust;
+	char absolute[PATH_MAX];
+	int before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int after;
+
+	close(before);
+	assert_int_equal(open_path(path, &trust), -1);
+	if (trust.fault != fault)
+		fail_msg("%s: fault %d (%s) at %s", path, (int)trust.fault,
+		    strerror(trust.error), trust.path);
+	snprintf(absolute, sizeof(absolute), "%s/%s", room, at);
+	assert_string_equal(trust.path, absolute);
+	/* No descriptor is left behind. */
+	after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(after, before);
+	close(after);
+}
+
+static void
+test_good_ways(void **state)
+{
+	(void)state;
+	assert_opens("good/deep/file");
+	assert_opens("./good//deep/../deep/./file");
+	assert_opens("to-file");
+	assert_opens("good/to-deep/file");
+	assert_opens("good/deep/to-link");
+}
+
+static void
+test_writable_directories(void **state)
+{
+	(void)state;
+	assert_fault("open/inner/file", FILE_FAULT_WRITABLE, "open");
+	assert_fault("group/file", FILE_FAULT_WRITABLE, "group");
+	/* Only passing through is enough. */
+	assert_fault("open/../to-file", FILE_FAULT_WRITABLE, "open");
+	assert_fault("open/to-good/deep/file", FILE_FAULT_WRITABLE, "open");
+}
+
+static void
+test_missing(void **state)
+{
+	struct file_trust trust;
+	char path[2 * PATH_MAX];
+
+	(void)state;
+	assert_fault("good/none", FILE_FAULT_ERRNO, "good/none");
+	assert_fault("none/file", FILE_FAULT_ERRNO, "none");
+	assert_fault("dangling", FILE_FAULT_ERRNO, "none");
+	assert_fault("loop", FILE_FAULT_LOOP, "loop");
+	assert_fault("good/deep/file/", FILE_FAULT_ERRNO, "good/deep/file");
+	assert_fault("good/deep/file/x", FILE_FAULT_ERRNO, "good/deep/file/x");
+	assert_int_equal(open_path("", &trust), -1);
+	assert_int_equal(trust.error, ENOENT);
+	memset(path, 'x', sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(open_path(path, &trust), -1);
+	assert_int_equal(trust.error, ENAMETOOLONG);
+	/* One byte too long for a name, and not cut to one that exists. */
+	path[NAME_MAX + 1] = '\0';
+	assert_int_equal(open_path(path, &trust), -1);
+	assert_int_equal(trust.error, ENAMETOOLONG);
+}
+
+static void
+test_directories(void **state)
+{
+	static const char *const paths[] = { "/", "good", "good/",
+		"good/to-deep", "good/to-deep/", ".", "..", "good/deep/.." };
+	struct file_trust trust;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct stat status;
+		int fd = open_path(paths[i], &trust);
+
+		assert_true(fd >= 0);
+		assert_int_equal(fstat(fd, &status), 0);
+		assert_true(S_ISDIR(status.st_mode));
+		close(fd);
+	}
+}
+
+/* What was opened is not a fifo's reader that waits for a writer. */
+static void
+test_path_only(void **state)
+{
+	struct file_trust trust = { .owner = geteuid() };
+	struct stat status;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkfifo("good/fifo", 0600), 0);
+	fd = file_open_trusted("good/fifo", O_PATH, &trust);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+	close(fd);
+}
+
+static void
+test_is_trusted(void **state)
+{
+	enum file_fault fault = FILE_FAULT_NONE;
+
+	(void)state;
+	for (unsigned mode = 0; mode <= 0777; mode++) {
+		struct stat status = { .st_uid = 1000,
+			.st_mode = S_IFREG | mode };
+
+		assert_int_equal(
+		    file_is_trusted(&status, 1000, &fault), (mode & 022) == 0);
+		status.st_uid = 0;
+		assert_int_equal(
+		    file_is_trusted(&status, 1000, &fault), (mode & 022) == 0);
+		status.st_uid = 1001;
+		assert_false(file_is_trusted(&status, 1000, &fault));
+		assert_int_equal(fault, FILE_FAULT_OWNER);
+	}
+}
+
+static void
+test_foreign_owners(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir("theirs", 0755), 0);
+	assert_int_equal(link("good/deep/file", "theirs/file"), 0);
+	assert_int_equal(chown("theirs", FOREIGNER, 0), 0);
+	assert_fault("theirs/file", FILE_FAULT_OWNER, "theirs");
+	assert_int_equal(symlink("theirs/../good", "through"), 0);
+	assert_fault("through/deep/file", FILE_FAULT_OWNER, "theirs");
+}
+
+/* In a sticky directory whoever made a thing answers for it. */
+static void
+test_sticky(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir("sticky", 0777), 0);
+	assert_int_equal(chmod("sticky", 01777), 0);
+	assert_int_equal(mkdir("sticky/ours", 0755), 0);
+	assert_int_equal(link("good/deep/file", "sticky/ours/file"), 0);
+	assert_opens("sticky/ours/file");
+	assert_int_equal(mkdir("sticky/theirs", 0755), 0);
+	assert_int_equal(link("good/deep/file", "sticky/theirs/file"), 0);
+	assert_int_equal(chown("sticky/theirs", FOREIGNER, 0), 0);
+	assert_fault("sticky/theirs/file", FILE_FAULT_OWNER, "sticky/theirs");
+	assert_int_equal(symlink("ours", "sticky/our-link"), 0);
+	assert_opens("sticky/our-link/file");
+	assert_int_equal(symlink("ours", "sticky/their-link"), 0);
+	assert_int_equal(lchown("sticky/their-link", FOREIGNER, 0), 0);
+	assert_fault(
+	    "sticky/their-link/file", FILE_FAULT_OWNER, "sticky/their-link");
+	/* A sticky directory that is not root's is like any other. */
+	assert_int_equal(chown("sticky", FOREIGNER, 0), 0);
+	assert_fault("sticky/ours/file", FILE_FAULT_OWNER, "sticky");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_ways),
+		cmocka_unit_test(test_writable_directories),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_directories),
+		cmocka_unit_test(test_path_only),
+		cmocka_unit_test(test_is_trusted),
+		cmocka_unit_test(test_foreign_owners),
+		cmocka_unit_test(test_sticky),
+	};
+
+	return cmocka_run_group_tests(tests, make_room, remove_room);
+}
