@@ -27,6 +27,54 @@ note_problem(
 		(*errors)++;
 }
 
+/* Elements that are all there; words are read to their last byte. */
+static void
+check_words(const struct policy *policy, struct span span)
+{
+	if (span.first > policy->word_count ||
+	    span.count > policy->word_count - span.first)
+		abort();
+	for (uint32_t i = 0; i < span.count; i++) {
+		struct text text = policy->words[span.first + i].text;
+
+		if (memchr(text.bytes, '\0', text.length) != NULL)
+			abort();
+	}
+}
+
+/* What was taken holds together. */
+static void
+check_policy(const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->service_count; i++) {
+		const struct policy_service *service = &policy->services[i];
+
+		check_words(policy, service->exec);
+		check_words(policy, service->env);
+		check_words(policy, service->aliases);
+		check_words(policy, service->groups);
+		check_words(policy, service->capabilities);
+		if (service->exec.count == 0 || service->rules.count == 0 ||
+		    service->rules.first + service->rules.count >
+			policy->rule_count)
+			abort();
+	}
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].match.kind == POLICY_MATCH_NET &&
+		    policy->rules[i].match.net >= policy->net_count)
+			abort();
+	for (uint32_t i = 0; i < policy->net_count; i++) {
+		struct span members = policy->nets[i].members;
+
+		/* of the sets before it alone: no circles */
+		for (uint32_t j = 0; j < members.count; j++)
+			if (policy->matches[members.first + j].kind ==
+				POLICY_MATCH_NET &&
+			    policy->matches[members.first + j].net >= i)
+				abort();
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
@@ -40,6 +88,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	switch (policy_parse(
 	    &policy, (const char *)bytes, length, 0, &arena, &report)) {
 	case POLICY_OK:
+		check_policy(&policy);
+		/* fallthrough */
 	case POLICY_ARENA_FULL:
 		if (errors != 0)
 			abort();

@@ -265,12 +265,17 @@ static void
 complain_of_net(
     struct policy_parser *parser, struct place place, struct text name)
 {
-	/* looking through more would be slow, and guessing by then */
-	enum { NETS_COMPARED = 1000 };
+	/* more would take long, and tell nobody anything */
+	enum { NETS_COMPARED = 1000, GUESSES_MAX = 100 };
 	struct suggestion nearest = { NULL, 0 };
 	const struct policy *policy = parser->policy;
+	uint32_t compared = policy->net_count;
 
-	for (uint32_t i = 0; i < policy->net_count && i < NETS_COMPARED; i++) {
+	if (parser->guesses == GUESSES_MAX)
+		compared = 0;
+	else
+		parser->guesses++;
+	for (uint32_t i = 0; i < compared && i < NETS_COMPARED; i++) {
 		char known[NET_NAME_MAX + 1] = { 0 };
 		struct text other = policy->nets[i].name.text;
 

@@ -96,6 +96,7 @@ struct policy_parser {
 	struct policy_index names; /* services and aliases: the service */
 	struct policy_index nets;
 	struct text *rule_nets; /* name of each rule's net, until it is known */
+	uint32_t guesses; /* at nets that are not declared */
 	struct policy_member *members;
 	uint32_t member_count;
 	uint32_t stored_capacity, rule_capacity, member_capacity;
