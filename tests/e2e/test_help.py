@@ -192,16 +192,16 @@ def test_long_list_is_whole(crowded):
 def test_slow_reader_gets_it_all_and_nobody_waits_for_it(crowded):
     """One thread: were the daemon to wait for the slow one, it would wait
     for ever, for here the slow one waits for the others' answers."""
-    mark = crowded.mark()
     name = LONG[1234].encode() + b"\r\n"
     with open_slowly(crowded) as slow:
         readable(slow)
+        port = slow.getsockname()[1]
         got, turns = [], 0
         while True:
             turns += 1
             if turns <= 20:
                 assert crowded.raw(name + b"x") == OK + b"x"
-                assert not crowded.logs("help", since=mark)
+                assert not crowded.logs("help", port=port)
                 crowded.refused("unknown")
             elif turns == 21:
                 assert crowded.raw(HELP) == LONG_LIST
@@ -211,7 +211,7 @@ def test_slow_reader_gets_it_all_and_nobody_waits_for_it(crowded):
             got.append(part)
     assert b"".join(got) == LONG_LIST
     assert turns > 100
-    crowded.wait_log("help", since=mark, count=2)
+    crowded.wait_log("help", port=port)
 
 
 def test_slow_reader_that_goes_on_sending(crowded):
@@ -276,11 +276,10 @@ def test_daemon_sleeps_while_a_reader_does(crowded):
 
     if not IS_ROOT and not os.access(f"/proc/{crowded.pid}/status", os.R_OK):
         pytest.skip("/proc does not show other users' processes")
-    mark = crowded.mark()
     with open_slowly(crowded) as slow:
         readable(slow)
         before, cpu = switches(), crowded.cpu_seconds()
-        crowded.wait_log("help", reason="timeout", since=mark,
-                         timeout=DEADLINE + 5)
+        crowded.wait_log("help", reason="timeout", timeout=DEADLINE + 5,
+                         port=slow.getsockname()[1])
         assert switches() - before < 200
         assert crowded.cpu_seconds() - cpu < 0.5
