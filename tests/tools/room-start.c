@@ -119,6 +119,7 @@ main(int argc, char *argv[])
 	if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) != 0 ||
 	    (is_failing && seccomp_load(filter) != 0))
 		die("seccomp");
+	seccomp_release(filter);
 
 	pid_t parser = room_spawn(&room, program, number(argv[4]),
 	    number(argv[5]), number(argv[6]), (uid_t)number(argv[2]),
