@@ -102,7 +102,8 @@ spread(struct table *table)
 
 /* The slot in which the key is, or would be. */
 static uint32_t *
-find(const struct table *table, const void *key, size_t length, uint32_t hash)
+find_slot(
+    const struct table *table, const void *key, size_t length, uint32_t hash)
 {
 	for (uint32_t slot = hash;; slot++) {
 		uint32_t *found = &table->slots[slot & (table->slot_count - 1)];
@@ -128,7 +129,7 @@ table_put(struct table *table, const void *key, size_t length)
 
 	if (table->count >= table->slot_count / 2)
 		spread(table);
-	slot = find(table, key, length, hash);
+	slot = find_slot(table, key, length, hash);
 	if (*slot != 0)
 		return entry_at(table, *slot - 1);
 	if (length >= UINT32_MAX - table->keys.used)

@@ -118,7 +118,7 @@ look_at_directory(
  * keeps the two apart in the table, and it is cut off to look.
  */
 static struct path_finding
-find(struct paths *paths, struct text path, char kind)
+look_once(struct paths *paths, struct text path, char kind)
 {
 	char key[PATH_MAX + 1];
 	struct table_entry *entry;
@@ -148,13 +148,13 @@ find(struct paths *paths, struct text path, char kind)
 struct path_finding
 paths_program(struct paths *paths, struct text path)
 {
-	return find(paths, path, 'p');
+	return look_once(paths, path, 'p');
 }
 
 struct path_finding
 paths_directory(struct paths *paths, struct text path)
 {
-	return find(paths, path, 'd');
+	return look_once(paths, path, 'd');
 }
 
 void

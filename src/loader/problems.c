@@ -63,7 +63,7 @@ problems_add(struct problems *problems, enum problem_kind kind,
 
 	if (kind == PROBLEM_ERROR)
 		problems->errors++;
-	if (problems->count++ >= PROBLEMS_MAX)
+	if (problems->count++ >= PROBLEMS_KEPT_MAX)
 		return;
 	length = place.line == 0
 	    ? written(snprintf(line, sizeof(line), "%s: %s", problems->file,
@@ -132,7 +132,7 @@ problems_write(struct problems *problems, int fd)
 
 	if (count > 0)
 		qsort(entries, count, sizeof(*entries), compare_entries);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && i < PROBLEMS_MAX; i++)
 		memcpy(buffer_add(&sorted, entries[i].length),
 		    problems->lines.bytes + entries[i].offset,
 		    entries[i].length);

@@ -22,8 +22,9 @@ struct problems {
 	uint32_t count; /* lines, those not kept included */
 };
 
-/* More lines than anybody reads are counted, not kept. */
+/* Of more lines than anybody reads, the first in the text are written. */
 #define PROBLEMS_MAX 1000u
+#define PROBLEMS_KEPT_MAX 100000u
 
 /* Adds a line; place.line 0 is the file as a whole. Adds no newline. */
 void problems_add(struct problems *problems, enum problem_kind kind,

@@ -219,31 +219,31 @@ load_services(struct load *load)
 }
 
 /* A name of the table, before it is in order. */
-struct entry {
+struct name_entry {
 	struct text name;
 	uint32_t service;
 };
 
 static int
-compare_entries(const void *left, const void *right)
+compare_names(const void *left, const void *right)
 {
-	const struct entry *a = left;
-	const struct entry *b = right;
+	const struct name_entry *a = left;
+	const struct name_entry *b = right;
 
 	return compare_texts(a->name, b->name);
 }
 
 static void
-add_entry(struct buffer *entries, struct text name, uint32_t service)
+add_name(struct buffer *entries, struct text name, uint32_t service)
 {
-	struct entry *entry = buffer_add(entries, sizeof(*entry));
+	struct name_entry *entry = buffer_add(entries, sizeof(*entry));
 
-	*entry = (struct entry){ .name = name, .service = service };
+	*entry = (struct name_entry){ .name = name, .service = service };
 }
 
 /* The names table's bytes, as core/name.h describes them. */
 static void
-put_table(struct build *build, const struct entry *entries, uint32_t count)
+put_table(struct build *build, const struct name_entry *entries, uint32_t count)
 {
 	uint32_t header[2] = { NAMES_MAGIC, count };
 	uint64_t offset = NAMES_HEADER_BYTES + ((uint64_t)count + 1) * 4;
@@ -270,21 +270,21 @@ void
 load_names(struct load *load, const struct policy_service *const *sorted)
 {
 	struct buffer buffer = { .bytes = NULL };
-	struct entry *entries;
+	struct name_entry *entries;
 	uint32_t count;
 
 	for (uint32_t i = 0; i < load->policy->service_count; i++) {
 		const struct word *aliases =
 		    load_words(load, sorted[i]->aliases);
 
-		add_entry(&buffer, sorted[i]->name.text, i);
+		add_name(&buffer, sorted[i]->name.text, i);
 		for (uint32_t j = 0; j < sorted[i]->aliases.count; j++)
-			add_entry(&buffer, aliases[j].text, i);
+			add_name(&buffer, aliases[j].text, i);
 	}
 	entries = (void *)buffer.bytes;
 	count = (uint32_t)(buffer.used / sizeof(*entries));
 	if (count > 0)
-		qsort(entries, count, sizeof(*entries), compare_entries);
+		qsort(entries, count, sizeof(*entries), compare_names);
 	put_table(&load->build, entries, count);
 	for (uint32_t i = 0; i < count; i++)
 		*(struct image_name *)build_add(&load->build, IMAGE_NAMES, 1) =
