@@ -59,26 +59,21 @@ struct lex {
 };
 
 /* text outlives lex and the tokens; file is put in every place. */
-void
-lex_init(struct lex *lex, struct text text, uint32_t file);
+void lex_init(struct lex *lex, struct text text, uint32_t file);
 
-struct lex_token
-lex_next(struct lex *lex);
+struct lex_token lex_next(struct lex *lex);
 
 /*
  * Goes to the end of the line, so that the next token is LEX_LINE_END or
  * LEX_END. Returns whether the line ends with `{`, however broken it is: what
  * follows is then most likely a block.
  */
-bool
-lex_skip_line(struct lex *lex);
+bool lex_skip_line(struct lex *lex);
 
 /* Writes at most text.length bytes to `to`; returns how many. */
-size_t
-lex_unescape(char *to, struct text text);
+size_t lex_unescape(char *to, struct text text);
 
 /* What is wrong and what would be right. */
-const char *
-lex_error_text(enum lex_error error);
+const char *lex_error_text(enum lex_error error);
 
 #endif
