@@ -104,6 +104,13 @@ def test_namespaces(room):
     }.get(which, set())
 
 
+def test_the_parents_few_capabilities_suffice():
+    """Those that tcpmuxd keeps as root, but for those no room needs."""
+    few = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+sys_admin,+kill"
+    with Parser(words=["setpriv", "--bounding-set", few]) as parser:
+        assert parser.failed is None and parser.greeting == b"\0"
+
+
 @walled
 def test_root_is_empty_and_read_only(room):
     which, uid, parser = room

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +112,9 @@ main(int argc, char *argv[])
 
 	if (program < 0)
 		die(argv[0]);
+	/* As the parent is: its child may not write its own uid_map then. */
+	if (prctl(PR_SET_DUMPABLE, 0) != 0)
+		die("prctl");
 	if (room_prepare(&room, kind) != 0)
 		die("room_prepare");
 	for (size_t i = 0; i < replacements; i++)
