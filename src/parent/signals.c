@@ -29,7 +29,9 @@ signals_init(struct parent *parent)
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++)
 		(void)sigaddset(&set, heard[i]);
+	/* Started with SIGCHLD ignored, we would never hear who ended. */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || fd_init() != 0 ||
+	    signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -1;
 	parent->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
