@@ -284,10 +284,10 @@ tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 		else
 			audit(parent, worker);
 		break;
-	case WORKER_LEAVING:
+	case WORKER_LEAVING: /* so it said, or so it was told */
 		if (worker->deadline_ms != 0 &&
 		    parent->now_ms >= worker->deadline_ms)
-			put_down(parent, worker);
+			workers_convict(parent, worker, VIOLATION_SILENCE);
 		break;
 	case WORKER_EMPTY:
 		break;
