@@ -1,0 +1,55 @@
+/*
+ * mortal: dies, of one thing or another, at one step or another.
+ */
+#include "evil.h"
+
+#include <sys/prctl.h>
+
+static struct evil evil;
+
+/* Where nothing is. */
+static int *volatile nowhere;
+
+static void
+die(void)
+{
+	const char *of = strrchr(evil.how, '-') + 1;
+
+	(void)prctl(PR_SET_DUMPABLE, 0); /* and leaves no core */
+	if (strcmp(of, "fault") == 0)
+		*nowhere = 1;
+	_exit(strcmp(of, "zero") == 0 ? 0 : 3);
+}
+
+static bool
+is_at(const char *step)
+{
+	return strncmp(evil.how, step, strlen(step)) == 0;
+}
+
+int
+main(void)
+{
+	static struct batch batch;
+
+	evil_enter(&evil);
+	if (is_at("start-") && !evil.is_first)
+		die();
+	evil_greet();
+	if (is_at("greeted-") && !evil.is_first)
+		die();
+	for (;;) {
+		bool is_due;
+
+		evil_receive(&evil, &batch);
+		is_due = evil_is_due(&evil, &batch);
+		if (is_due && is_at("asked-"))
+			die();
+		evil_close_all(&batch);
+		if (is_due && is_at("closed-"))
+			die();
+		evil_answer(&batch);
+		if (is_due && is_at("answered-"))
+			die();
+	}
+}
