@@ -1,0 +1,388 @@
+"""Every step of a launch that fails is named, ends the child before it
+execs, tells the client nothing, and leaves the launcher as it was."""
+
+import errno
+import os
+import socket
+import struct
+import subprocess
+
+import pytest
+
+import launchers
+from launchers import NEW_PRIVILEGES, SELF, Launcher
+from mux import IS_ROOT, program
+from rooms import unsanitized
+
+pytestmark = [unsanitized, pytest.mark.skipif(
+    not IS_ROOT, reason="services of other users need root")]
+
+E = errno
+NET_RAW = 1 << 13
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
+PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
+
+GROUPS = {"words": ["group=5", "group=6"]}
+CAPS = {"kind": "full", "caps": f"{NET_RAW:x}"}
+FULL = {"kind": "full"}
+
+# The call that a step of the child's needs, and the step's name.
+FAILING = [
+    ("sendto", "launched", {}),
+    ("setpgid", "process-group", {}),
+    ("rt_sigprocmask", "signals", {}),
+    ("dup2", "descriptors", {}),
+    ("dup2,0", "descriptors", {}),  # stderr from /dev/null
+    ("dup3", "descriptors", {}),
+    ("close_range", "descriptors", {}),
+    ("fcntl,0", "descriptors", {}),
+    ("setsockopt", "descriptors", {}),
+    ("umask", "umask", {}),
+    ("chdir", "chdir", {}),
+    ("setgroups", "groups", {}),
+    ("setresgid", "gid", {}),
+    (f"prctl,{PR_CAPBSET_DROP}", "bounding-set", FULL),
+    (f"prctl,{PR_SET_SECUREBITS}", "securebits", {}),
+    (f"prctl,{PR_SET_KEEPCAPS}", "uid", CAPS),
+    ("setresuid", "uid", {}),
+    ("capset", "capabilities", {}),
+    (f"prctl,{PR_CAP_AMBIENT}", "capabilities", CAPS),
+    ("getresuid", "verify", {}),
+    ("getresgid", "verify", {}),
+    ("getgroups", "verify", GROUPS),
+    ("capget", "verify", {}),
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", {}),
+    ("landlock_restrict_self", "landlock", {}),
+    ("newfstatat", "program", {}),
+    ("faccessat2", "program", {}),
+    ("openat", "program", {}),
+    ("pread64", "program", {}),
+]
+
+# The same calls if they say yes and do nothing: the kernel is asked again.
+LYING = [
+    ("setpgid", "process-group", {}),
+    ("dup2", "descriptors", {}),
+    ("dup3", "descriptors", {}),
+    ("umask", "umask", {"umask": "027"}),
+    ("setgroups", "verify", GROUPS),
+    ("setresgid", "verify", {}),
+    (f"prctl,{PR_CAPBSET_DROP}", "bounding-set", FULL),
+    (f"prctl,{PR_SET_SECUREBITS}", "verify", {}),
+    (f"prctl,{PR_SET_KEEPCAPS}", "capabilities", CAPS),
+    ("setresuid", "verify", {}),
+    ("capset", "verify", {"uid": 0, "gid": 0}),
+    (f"prctl,{PR_CAP_AMBIENT}", "capabilities", CAPS),
+    ("setuid", "verify", {}),  # uid 0 can be had back
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", {}),
+]
+
+
+def failed_step(failure, keys):
+    """The step and errno, of three launches alike; nothing else came of it.
+
+    The probe would have written to the client, were it ever executed.
+    """
+    keys = {"kind": "base", **keys}
+    with Launcher(in_child=[failure], **keys) as launcher:
+        assert launcher.failed is None
+        before = launcher.fds()
+        failed = set()
+        for _ in range(3):
+            with launcher.launch() as session:
+                assert len(session.statuses) == 1
+                failed.update(session.statuses)
+                assert session.read() == b""
+                if session.pid is None:  # it could not say who it is
+                    session.pid = os.waitid(
+                        os.P_ALL, 0, os.WEXITED | os.WNOWAIT).si_pid
+                assert session.ended() == 1
+        assert launcher.fds() == before
+        assert launcher.ended() == (0, "")
+    (step, error), = failed
+    return step, error
+
+
+@pytest.mark.parametrize("call, step, keys", FAILING,
+                         ids=[f"{call}-{step}" for call, step, _ in FAILING])
+def test_a_step_that_fails_is_named(call, step, keys):
+    assert failed_step(f"{call}={E.EPROTO}", keys)[0] == step
+
+
+@pytest.mark.parametrize("call, step, keys", LYING,
+                         ids=[call for call, _, _ in LYING])
+def test_a_step_that_only_says_it_was_taken_is_found_out(call, step, keys):
+    assert failed_step(f"{call}=0", keys)[0] == step
+
+
+def test_no_kernel_option_is_skipped_for_the_rootless():
+    """What is left of the steps without root fails as well."""
+    for call, step in (("capset", "capabilities"), ("getresuid", "verify"),
+                       (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs"),
+                       ("landlock_restrict_self", "landlock"),
+                       ("chdir", "chdir")):
+        keys = {"kind": "self", "user": 1234, "flags": f"{SELF:x}"}
+        assert failed_step(f"{call}={E.EPROTO}", keys)[0] == step
+
+
+def test_new_privileges_are_not_confined():
+    """The steps that a login service must do without are not taken."""
+    unused = [f"prctl,{PR_SET_NO_NEW_PRIVS}={E.EPERM}",
+              f"landlock_restrict_self={E.EPERM}",
+              f"prctl,{PR_SET_SECUREBITS}={E.EPERM}",
+              f"prctl,{PR_CAPBSET_DROP}={E.EPERM}"]
+    with Launcher("full", in_child=unused,
+                  flags=f"{NEW_PRIVILEGES:x}") as launcher:
+        with launcher.launch() as session:
+            assert session.is_running
+            assert session.ended() == 0
+
+
+def test_clone():
+    with Launcher(in_launcher=[f"clone={E.EAGAIN}"]) as launcher:
+        before = launcher.fds()
+        with launcher.launch() as session:
+            assert session.statuses == [("clone", E.EAGAIN)]
+            assert session.pid is None
+            assert session.read() == b""
+        assert launcher.fds() == before
+
+
+def test_an_exec_that_fails_after_all():
+    """The one step behind `+`: it is still told, and by its name."""
+    with Launcher(in_child=[f"execve={E.ETXTBSY}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == [("reply", 0), ("exec", E.ETXTBSY)]
+            assert session.read() == b"+\r\n"
+            assert session.ended() == 1
+
+
+def test_a_client_that_is_gone_before_the_reply():
+    def reset(sock):
+        sock.shutdown(socket.SHUT_RDWR)
+
+    with Launcher() as launcher:
+        with launcher.launch(prepare=reset) as session:
+            assert session.statuses == [("reply", 0), ("reply", E.EPIPE)]
+            assert session.ended() == 1
+
+
+# --- the program, before anybody hears of it ----------------------------------
+
+def refused_program(path, **keys):
+    """Why it is refused, before the `+`; None if it runs."""
+    with Launcher(program=path, **keys) as launcher:
+        before = launcher.fds()
+        with launcher.launch() as session:
+            if session.is_running:
+                assert session.read().startswith(b"+\r\n")
+                session.ended()
+                return None
+            assert session.read() == b""
+            assert session.ended() == 1
+        assert launcher.fds() == before
+    (step, error), = session.statuses
+    assert step == "program"
+    return error
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Makes files that nobody can come to: place(name, content, mode)."""
+    os.chmod(tmp_path, 0o755)
+    for parent in tmp_path.parents:
+        if parent != parent.parent and os.stat(parent).st_uid == os.getuid():
+            os.chmod(parent, os.stat(parent).st_mode | 0o011)
+
+    def make(name, content=b"", mode=0o755):
+        path = tmp_path / name
+        path.write_bytes(content)
+        os.chmod(path, mode)
+        return str(path)
+
+    make.directory = str(tmp_path)
+    return make
+
+
+def elf(machine=None, elf_class=2, kind=3, phentsize=56, phnum=1, phoff=64,
+        interpreter=b"/lib64/ld-linux-x86-64.so.2\0", size=None, offset=120):
+    """A program's headers, with one PT_INTERP segment."""
+    if machine is None:
+        with open("/bin/true", "rb") as true:
+            machine = struct.unpack_from("<H", true.read(20), 18)[0]
+    head = struct.pack("<4sBBBx8xHHIQQQIHHHHHH", b"\x7fELF", elf_class, 1, 1,
+                       kind, machine, 1, 0, phoff, 0, 0, 64, phentsize, phnum,
+                       0, 0, 0)
+    size = len(interpreter) if size is None else size
+    return head + struct.pack("<IIQQQQQQ", 3, 4, offset, 0, 0, size, size,
+                              1) + interpreter
+
+
+def test_a_program_that_is_not_there(place):
+    assert refused_program(place.directory + "/missing") == E.ENOENT
+    assert refused_program(place("plain", b"", 0o644) + "/x") == E.ENOTDIR
+
+
+def test_a_program_that_is_no_file(place):
+    os.mkfifo(place.directory + "/fifo", 0o777)
+    os.chmod(place.directory + "/fifo", 0o777)
+    assert refused_program(place.directory) == E.EACCES
+    assert refused_program(place.directory + "/fifo") == E.EACCES
+    assert refused_program("/dev/null") == E.EACCES
+
+
+def test_a_program_that_the_service_may_not_execute(place):
+    with open("/bin/true", "rb") as file:
+        true = file.read()
+    path = place("mine", true, 0o700)
+    assert refused_program(path) == E.EACCES
+    assert refused_program(path, uid=0, gid=0) is None
+    assert refused_program(place("none", true, 0o666)) == E.EACCES
+    assert refused_program(place("others", true, 0o701)) is None
+
+
+def test_the_right_to_execute_may_be_a_capability_s(place):
+    """CAP_DAC_OVERRIDE, kept by a user: the check asks as execve would."""
+    with open("/bin/true", "rb") as file:
+        path = place("mine", file.read(), 0o700)
+    assert refused_program(path, kind="full", caps="2") is None
+
+
+@pytest.mark.parametrize("content, error", [
+    (b"", E.ENOEXEC), (b"echo hello\n", E.ENOEXEC), (b"#", E.ENOEXEC),
+    (b"\x7fELF", E.ENOEXEC), (b"\0" * 100, E.ENOEXEC),
+    (elf(elf_class=1), E.ENOEXEC), (elf(machine=40), E.ENOEXEC),
+    (elf(kind=1), E.ENOEXEC), (elf(phnum=0), E.ENOEXEC),
+    (elf(phnum=0xffff), E.ENOEXEC), (elf(phentsize=32), E.ENOEXEC),
+    (elf(phnum=60), E.ENOEXEC), (elf(phoff=2 ** 63), E.ENOEXEC),
+    (elf(phoff=2 ** 63 - 1), E.EINVAL), (elf(phoff=1 << 40), E.ENOEXEC),
+    (elf(interpreter=b"/nonexistent\0"), E.ELIBACC),
+    (elf(interpreter=b"/etc/passwd\0"), E.ELIBACC),
+    (elf(interpreter=b"/etc\0"), E.ELIBACC),
+    (elf(interpreter=b"/bin/cat"), E.ENOEXEC),  # no NUL
+    (elf(size=0), E.ENOEXEC), (elf(size=1), E.ENOEXEC),
+    (elf(size=1 << 63), E.ENOEXEC), (elf(size=4096), E.ENOEXEC),
+    (elf(offset=1 << 63), E.ENOEXEC), (elf(offset=5000), E.ENOEXEC),
+    (b"#!", E.ENOEXEC), (b"#!\n", E.ENOEXEC), (b"#! \t \n", E.ENOEXEC),
+    (b"#!/nonexistent\n", E.ENOENT), (b"#! /nonexistent -x\n", E.ENOENT),
+    (b"#!/etc/passwd\n", E.EACCES), (b"#!/etc\n", E.EACCES),
+    (b"#!/" + b"x" * 300 + b"\n", E.ENOEXEC),
+    (b"#!/bin/true", None), (b"#!/bin/sh\nexit 0\n", None),
+    (b"#! \t/bin/sh -e\nexit 0\n", None), (b"#!/bin/sh\0\n", None),
+])
+def test_a_file_that_execve_would_not_run(place, content, error):
+    """And those it would, it does run: the check is not stricter."""
+    path = place("program", content)
+    assert refused_program(path) == error
+    try:
+        # What goes wrong behind the point of no return ends by a signal.
+        runs = subprocess.run([path], stdin=subprocess.DEVNULL,
+                              capture_output=True).returncode >= 0
+    except OSError:
+        runs = False
+    assert runs == (error is None)
+
+
+def test_a_large_program_is_looked_at_where_its_headers_are(place):
+    with open("/bin/true", "rb") as file:
+        true = file.read()
+    phoff, = struct.unpack_from("<Q", true, 32)
+    phnum, = struct.unpack_from("<H", true, 56)
+    moved = bytearray(true + b"\0" * (-len(true) % 8))
+    struct.pack_into("<Q", moved, 32, len(moved))
+    headers = true[phoff:phoff + 56 * phnum]
+    assert refused_program(place("moved", bytes(moved) + headers)) is None
+    assert refused_program(
+        place("cut", bytes(moved) + headers[:-1])) == E.ENOEXEC
+
+
+def test_scripts_of_scripts(place):
+    """As deep as the kernel goes, and not a level deeper."""
+    path = "/bin/true"
+    for depth in range(1, 8):
+        path = place(f"script{depth}", f"#!{path}\n".encode())
+        try:
+            runs = subprocess.run([path]).returncode == 0
+        except OSError:
+            runs = False
+        error = refused_program(path)
+        assert (error is None) == runs, (depth, error)
+
+
+def test_a_program_that_may_be_executed_but_not_read(place):
+    with open("/bin/true", "rb") as file:
+        assert refused_program(place("unread", file.read(), 0o711)) is None
+
+
+def test_a_static_program_and_one_by_a_link(place):
+    os.symlink("/bin/true", place.directory + "/link")
+    assert refused_program(place.directory + "/link") is None
+    assert refused_program(program("tcpmuxd-launcher")) is None
+
+
+def test_a_replaced_program_runs_from_the_next_connection(place):
+    path = place("program", b"#!/bin/echo one\n")
+    with Launcher(program=path) as launcher:
+        with launcher.launch() as session:
+            assert session.read() == f"+\r\none {path}\n".encode()
+        os.rename(place("new", b"#!/bin/echo two\n"), path)
+        with launcher.launch() as session:
+            assert session.read() == f"+\r\ntwo {path}\n".encode()
+
+
+def test_a_directory_that_cannot_be_entered(place):
+    with Launcher(chdir=place.directory + "/missing") as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == [("chdir", E.ENOENT)]
+
+
+def test_a_directory_that_only_the_user_may_enter(place):
+    os.mkdir(place.directory + "/home", 0o700)
+    os.chown(place.directory + "/home", 65534, 65534)
+    with Launcher(program="/bin/pwd", words=["arg=pwd"],
+                  chdir=place.directory + "/home") as launcher:
+        with launcher.launch() as session:
+            assert session.read() == (
+                f"+\r\n{place.directory}/home\n".encode())
+
+
+# --- the base: it stands, or there is no launcher ------------------------------
+
+START = [
+    ("getsockopt", "descriptors"), ("rt_sigaction", "signals"),
+    ("rt_sigprocmask", "signals"), ("newfstatat", "image"), ("mmap", "image"),
+    ("chdir", "chdir"), (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"),
+    (f"prctl,{PR_CAP_AMBIENT}", "capabilities"), ("capget", "capabilities"),
+    ("capset", "capabilities"), (f"prctl,{PR_SET_DUMPABLE}", "dumpable"),
+    ("close_range", "descriptors"),
+]
+
+
+@pytest.mark.parametrize("call, step", START, ids=[call for call, _ in START])
+def test_a_base_s_step_that_fails_is_named(call, step):
+    failure = f"{call}={E.EPROTO}"
+    with Launcher(in_launcher=[failure]) as launcher:
+        assert launcher.failed is not None
+        assert launcher.failed[0] == step
+        assert launcher.ended()[0] == 1
+
+
+@pytest.mark.parametrize("call, step", [
+    (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"), ("capset", "capabilities"),
+], ids=["bounding-set", "capset"])
+def test_a_base_s_step_that_only_says_it_was_taken(call, step):
+    with Launcher(in_launcher=[f"{call}=0"]) as launcher:
+        assert launcher.failed == (step, E.EPERM)
+
+
+def test_a_kernel_without_landlock_launches_without():
+    """The parent's start-up report says what is weaker then."""
+    with Launcher(in_launcher=[
+            f"landlock_create_ruleset={E.EOPNOTSUPP}"]) as launcher:
+        assert launcher.failed is None
+        assert set(launcher.fds()) == {0, 1, 2, 3}
+        for _ in range(2):
+            with launcher.launch() as session:
+                said = launchers.parse_probe(session.read())
+                launchers.assert_descriptors(said)
+        assert set(launcher.fds()) == {0, 1, 2, 3}
