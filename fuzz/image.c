@@ -1,0 +1,94 @@
+/*
+ * Fuzzes the policy image: whatever the block, it is refused, or everything
+ * in it can be read. The size it claims is always made true, so that damage
+ * gets past the header.
+ */
+#include "core/acl.h"
+#include "core/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static void
+read_text(const struct image *image, struct image_text text)
+{
+	if (strlen(image_text(image, text)) != text.length)
+		abort();
+}
+
+static void
+read_words(const struct image *image, struct image_range range)
+{
+	for (uint32_t i = 0; i < range.count; i++)
+		read_text(image, image_word(image, range.first + i));
+}
+
+static void
+read_rules(const struct image *image, struct image_range rules)
+{
+	const struct addr peers[] = { { .family = ADDR_V4 },
+		{ .family = ADDR_V6, .bytes = { 0x20, 0x01 } } };
+
+	for (uint32_t i = 0; i < rules.count; i++)
+		read_text(
+		    image, image_rule(image, rules.first + i)->place.file);
+	for (size_t i = 0; i < 2; i++)
+		acl_decide(image, rules, &peers[i]);
+}
+
+static void
+read_service(const struct image *image, const struct image_service *service)
+{
+	read_text(image, service->name);
+	read_text(image, service->program);
+	read_text(image, service->chdir);
+	read_text(image, service->reply_text);
+	read_text(image, service->summary);
+	read_words(image, service->argv);
+	read_words(image, service->env);
+	read_rules(image, service->rules);
+	for (uint32_t i = 0; i < service->groups.count; i++)
+		if (image_gids(image, service->groups)[i] == UINT32_MAX)
+			abort();
+	if (service->argv.count == 0 || service->uid == UINT32_MAX ||
+	    *image_text(image, service->program) != '/')
+		abort();
+}
+
+static void
+read_image(const struct image *image)
+{
+	read_text(image, image_global(image)->file);
+	read_rules(image, image_global(image)->admission);
+	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++)
+		read_service(image, image_service(image, i));
+	for (uint32_t i = 0; i < image->names.count; i++) {
+		size_t length;
+		const uint8_t *name = names_get(&image->names, i, &length);
+
+		image_service(image, image_name_service(image, i));
+		if (names_find(&image->names, name, length) != i)
+			abort();
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	uint64_t size = length;
+	uint8_t *block = malloc(length > 0 ? length : 1);
+	struct image image;
+
+	if (block == NULL)
+		return 0;
+	memcpy(block, bytes, length);
+	if (length >= sizeof(struct image_header))
+		memcpy(block + offsetof(struct image_header, size), &size,
+		    sizeof(size));
+	if (image_init(&image, block, length) == IMAGE_OK)
+		read_image(&image);
+	free(block);
+	return 0;
+}
