@@ -1,20 +1,36 @@
 # tcpmuxd: `make demo` to try it, `make check` to test it, `make help` for more.
 
+VERSION	= 0.1.0
+
+# A build of its own for what is built otherwise; no target mixes the two.
+ifeq ($(SANITIZE),1)
+BUILD	?= build/san
+else
 BUILD	?= build
+endif
+
 PREFIX	?= /usr/local
 DESTDIR	?=
 SBINDIR	= $(PREFIX)/sbin
 BINDIR	= $(PREFIX)/bin
 LIBEXECDIR = $(PREFIX)/libexec/tcpmuxd
 MANDIR	= $(PREFIX)/share/man
-VERSION	= 0.1.0
+DOCDIR	= $(PREFIX)/share/doc/tcpmuxd
+BASHDIR	= $(PREFIX)/share/bash-completion/completions
+UNITDIR	= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+CONFDIR	= /etc/tcpmuxd
 
 CC	= gcc
+PYTHON	?= /usr/bin/python3
+PYTEST	?= /usr/bin/pytest-3
 WARN	= -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes \
 	  -Wstrict-prototypes -Werror
 HARDEN	= -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
-	  -fstack-clash-protection -fcf-protection=full \
-	  -ftrivial-auto-var-init=zero
+	  -fstack-clash-protection -ftrivial-auto-var-init=zero $(CF)
+ifneq ($(filter x86_64 i%86,$(shell uname -m)),)
+CF	= -fcf-protection=full
+endif
 OPT	= -O2 -g
 SANFLAGS =
 ifeq ($(SANITIZE),1)
@@ -41,8 +57,12 @@ Q	=
 else
 Q	= @echo "  $(if $(filter %.o,$@),CC,LD) $@";
 endif
+# For the targets that call make again: all processors, unless -j says less.
+JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+AGAIN	= $(MAKE) --no-print-directory $(JOBS)
 
 objs	= $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
+programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
 CORE	= $(call objs,core)
 SYS	= $(call objs,sys)
 LIBS	= $(BUILD)/libsys.a $(BUILD)/libcore.a
@@ -50,58 +70,163 @@ SODIUM	= -Wl,-Bstatic -lsodium -Wl,-Bdynamic
 
 PROGRAMS = $(BUILD)/tcpmuxd $(BUILD)/tcpmuxd-parser \
 	  $(BUILD)/tcpmuxd-launcher $(BUILD)/tcpmux
-UNIT	= $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,\
-	  $(wildcard tests/unit/test_*.c))
-TOOLS	= $(patsubst tests/tools/%.c,$(BUILD)/tests/tools/%,\
-	  $(wildcard tests/tools/*.c))
-BENCH	= $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,\
-	  $(wildcard tests/bench/*.c))
+UNIT	= $(call programs,tests/unit/test_*.c)
+TOOLS	= $(call programs,tests/tools/*.c)
+EVIL	= $(call programs,tests/evil-parser/*.c)
+BENCH	= $(call programs,tests/bench/*.c)
+FUZZ	= $(call programs,fuzz/*.c)
+FLAGS	= $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+SOURCES	= $(wildcard src/*/*.c)
+# The inputs of a link without the notes they also depend on.
+INPUTS	= $(filter %.o %.a,$^)
 
 .PHONY: all
 all: $(PROGRAMS)			## build the four programs
 
-$(BUILD)/obj/%.o: src/%.c Makefile
+# --- trying it ---------------------------------------------------------------
+
+.PHONY: deps demo
+deps:			## install what building, tests and lint need (root)
+	@contrib/deps build check peers lint
+
+demo:			## build, and run it here with three services to try
+	@contrib/deps build
+	@$(AGAIN) all
+	@contrib/demo $(BUILD) $(DEMO_PORT)
+
+# --- building ----------------------------------------------------------------
+
+# Other flags (PREFIX is one) make other objects; a source file that went or
+# came makes another library. Written only where they differ.
+.PHONY: ALWAYS
+$(BUILD)/flags: export NOTE = $(FLAGS)
+$(BUILD)/sources: export NOTE = $(SOURCES)
+$(BUILD)/flags $(BUILD)/sources: ALWAYS
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$NOTE" | cmp -s - $@ || printf '%s\n' "$$NOTE" >$@
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/libcore.a: $(CORE)
+$(BUILD)/libcore.a: $(CORE) $(BUILD)/sources
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar rcs $@ $(INPUTS)
 
-$(BUILD)/libsys.a: $(SYS)
+$(BUILD)/libsys.a: $(SYS) $(BUILD)/sources
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar rcs $@ $(INPUTS)
+
+$(PROGRAMS): $(BUILD)/sources
 
 $(BUILD)/tcpmuxd: $(BUILD)/obj/main.o $(call objs,parent) \
     $(call objs,loader) $(LIBS)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcap-ng -lbsd $(SODIUM)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(INPUTS) -lcap-ng -lbsd $(SODIUM)
 
 $(BUILD)/tcpmuxd-parser: $(call objs,parser) $(LIBS)
-	$(Q)$(CC) $(STATIC) -o $@ $^ -lseccomp -lcap-ng
+	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lseccomp -lcap-ng
 
 $(BUILD)/tcpmuxd-launcher: $(call objs,launcher) $(LIBS)
-	$(Q)$(CC) $(STATIC) -o $@ $^ -lcap-ng
+	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lcap-ng
 
 $(BUILD)/tcpmux: $(call objs,client) $(LIBS)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lseccomp
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(INPUTS) -lseccomp
 
-.PHONY: unit tools
+# --- testing -----------------------------------------------------------------
+
+.PHONY: check unit tools
+check:			## build, and run every test this user can run
+	@contrib/deps build check
+	@contrib/deps -o peers
+	@$(AGAIN) all unit tools
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) PYTEST=$(PYTEST) tests/run $(UNIT)
+
 unit: $(UNIT)				## build the unit tests
-tools: $(TOOLS)				## build the programs the tests use
+tools: $(TOOLS) $(EVIL)			## build the programs the tests use
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBS)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -MMD -MP \
-	    -o $@ $< $(LIBS) -lcmocka -lseccomp -lcap-ng -lbsd $(SODIUM)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) \
+	    -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBS) \
+	    -lcmocka -lseccomp -lcap-ng -lbsd $(SODIUM)
 
-$(BUILD)/tests/tools/%: tests/tools/%.c $(LIBS)
+$(BUILD)/tests/tools/%: tests/tools/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBS) \
-	    -lseccomp -lcap-ng
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
+	    -o $@ $< $(LIBS) -lseccomp -lcap-ng
 
-$(BUILD)/tests/bench/%: tests/bench/%.c
+# Parsers as they must not be, to see what the parent does then.
+$(BUILD)/tests/evil-parser/%: tests/evil-parser/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
+	    -o $@ $< $(LIBS)
+
+.PHONY: lint
+lint:			## format, warnings, layers, purity, manual pages, scripts
+	@contrib/deps build check lint
+	@$(AGAIN) all tools unit $(BENCH)
+	@BUILD=$(BUILD) CPPFLAGS="$(subst ",\",$(CPPFLAGS))" WARN="$(WARN)" \
+	    PYTHON=$(PYTHON) tests/lint/run
+
+.PHONY: bench
+bench:			## what a refused connection costs (root)
+	@contrib/deps build check
+	@contrib/deps -o peers
+	@$(AGAIN) all $(BENCH)
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/run.py $(ARGS)
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
+	    -o $@ $<
+
+# The pure code is compiled again, so that the fuzzer sees its branches.
+.PHONY: fuzz
+fuzz: $(FUZZ)		## build the fuzz harnesses with afl-clang-fast
+
+$(BUILD)/fuzz/%: fuzz/%.c $(wildcard src/core/*.c src/core/*.h) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)afl-clang-fast $(CPPFLAGS) -std=c11 -O1 -g $(WARN) \
+	    -fsanitize=fuzzer -o $@ $< $(wildcard src/core/*.c) $(SODIUM)
+
+# --- installing --------------------------------------------------------------
+
+D	= $(DESTDIR)
+# Units and manual pages name the folders that were chosen.
+FILL	= sed -e 's|@SBINDIR@|$(SBINDIR)|g'
+
+.PHONY: install uninstall
+install: all		## install below DESTDIR and PREFIX (/usr/local)
+	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBEXECDIR) \
+	    $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
+	    $(D)$(DOCDIR) $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
+	    $(D)$(CONFDIR)
+	install -m 755 $(BUILD)/tcpmuxd $(D)$(SBINDIR)
+	install -m 755 $(BUILD)/tcpmux $(D)$(BINDIR)
+	install -m 755 $(BUILD)/tcpmuxd-parser $(BUILD)/tcpmuxd-launcher \
+	    $(D)$(LIBEXECDIR)
+	for page in man/*.[158]; do \
+	    install -m 644 $$page $(D)$(MANDIR)/man$${page##*.} || exit 1; \
+	done
+	install -m 644 policy/*.policy LICENSE $(wildcard *.md) $(D)$(DOCDIR)
+	install -m 644 contrib/completions/tcpmux.bash $(D)$(BASHDIR)/tcpmux
+	$(FILL) contrib/systemd/tcpmuxd.service >$(D)$(UNITDIR)/tcpmuxd.service
+	chmod 644 $(D)$(UNITDIR)/tcpmuxd.service
+	install -m 644 contrib/systemd/sysusers.d/tcpmuxd.conf $(D)$(SYSUSERSDIR)
+	test -e $(D)$(CONFDIR)/tcpmuxd.policy || \
+	    install -m 644 policy/default.policy $(D)$(CONFDIR)/tcpmuxd.policy
+
+uninstall:		## remove what install put there, but the policy
+	rm -f $(D)$(SBINDIR)/tcpmuxd $(D)$(BINDIR)/tcpmux \
+	    $(D)$(BASHDIR)/tcpmux $(D)$(UNITDIR)/tcpmuxd.service \
+	    $(D)$(SYSUSERSDIR)/tcpmuxd.conf
+	for page in man/*.[158]; do \
+	    rm -f $(D)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	done
+	rm -rf $(D)$(LIBEXECDIR) $(D)$(DOCDIR)
+
+# --- the rest ----------------------------------------------------------------
 
 .PHONY: clean
 clean:					## remove everything built
