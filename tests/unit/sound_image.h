@@ -1,0 +1,78 @@
+#ifndef TESTS_SOUND_IMAGE_H
+#define TESTS_SOUND_IMAGE_H
+
+/* One sound image with something in every section. */
+#include "small_image.h"
+
+static const char *const names[] = { "9418", "git", "rsync" };
+static const uint32_t owners[] = { 0, 0, 1 };
+
+/* Sets, rules, a listener: something in every section. */
+static inline void
+put_rest(struct build *build)
+{
+	struct sets sets = { .v4.bytes = NULL };
+	struct image_listen listen = { .addr = small_addr("127.0.0.1"),
+		.place = small_place(build, 2) };
+
+	listen.addr.port = 1;
+	*(struct image_listen *)build_add(build, IMAGE_LISTENS, 1) = listen;
+	small_add(&sets, "10.0.0.0/9");
+	small_add(&sets, "10.128.0.0/9");
+	small_add(&sets, "192.0.2.1");
+	small_add(&sets, "2001:db8::/32");
+	small_add(&sets, "2001:dba::/32");
+	sets_end(&sets, build);
+	small_add(&sets, "198.51.100.0/24");
+	sets_end(&sets, build);
+	sets_finish(&sets);
+	small_rule(build, false, 1);
+	small_rule(build, true, 0);
+	small_rule(build, true, UINT32_MAX);
+}
+
+static inline void
+put_all(struct build *build, const struct image_service *first)
+{
+	struct image_service second = small_service(build, "rsync");
+
+	second.rules = (struct image_range){ 2, 1 };
+	small_put_service(build, first);
+	small_put_service(build, &second);
+	small_names(build, names, owners, 3);
+}
+
+static inline struct image_service
+first_service(struct build *build)
+{
+	static const uint32_t gids[] = { 4, 100, 65534 };
+	struct image_service service = small_service(build, "git");
+
+	memcpy(build_add(build, IMAGE_GIDS, 3), gids, sizeof(gids));
+	service.rules = (struct image_range){ 0, 2 };
+	service.groups = (struct image_range){ 0, 3 };
+	service.reply_text = small_text(build, "Go");
+	service.summary = small_text(build, "read-only mirror");
+	service.capabilities = UINT64_C(1) << 10;
+	return service;
+}
+
+/* A block of exactly its size, so that a sanitizer sees its end. */
+static inline uint8_t *
+make(size_t *size)
+{
+	struct build build;
+	struct image_service service;
+	void *block;
+
+	build_init(&build);
+	small_global(&build);
+	put_rest(&build);
+	service = first_service(&build);
+	put_all(&build, &service);
+	block = build_block(&build, size);
+	build_finish(&build);
+	return block;
+}
+
+#endif

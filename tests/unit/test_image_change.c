@@ -1,0 +1,263 @@
+/*
+ * One change to a sound image at a time: each is refused, and for the right
+ * reason.
+ */
+#include "core/image.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sound_image.h"
+
+/* Changes one thing in a sound image's parts. */
+struct change {
+	const char *what;
+	void (*make)(struct build *build, struct image_service *service);
+	enum image_error expected;
+};
+
+static void
+nothing(struct build *build, struct image_service *service)
+{
+	(void)build;
+	(void)service;
+}
+
+#define SERVICE_CHANGE(name, statement) \
+	static void name(struct build *build, struct image_service *service) \
+	{ \
+		(void)build; \
+		(void)service; \
+		statement; \
+	}
+
+SERVICE_CHANGE(no_argv, service->argv.count = 0)
+SERVICE_CHANGE(argv_beyond, service->argv.count = 1000)
+SERVICE_CHANGE(env_beyond, service->env.first = 1000)
+SERVICE_CHANGE(env_without_equals, service->env = service->argv)
+SERVICE_CHANGE(relative, service->program = small_text(build, "bin/cat"))
+SERVICE_CHANGE(no_program, service->program = small_text(build, ""))
+SERVICE_CHANGE(relative_chdir, service->chdir = small_text(build, "srv"))
+SERVICE_CHANGE(reply_line, service->reply_text = small_text(build, "a\r\n-b"))
+SERVICE_CHANGE(summary_bell, service->summary = small_text(build, "\a"))
+SERVICE_CHANGE(text_beyond, service->summary.offset = 1u << 30)
+SERVICE_CHANGE(text_huge, service->summary.length = UINT32_MAX)
+SERVICE_CHANGE(text_two, service->program.length += 2)
+SERVICE_CHANGE(text_part, service->program.length -= 1)
+SERVICE_CHANGE(no_line, service->place.line = 0)
+SERVICE_CHANGE(no_file, service->place.file = small_text(build, ""))
+SERVICE_CHANGE(uid_kept, service->uid = UINT32_MAX)
+SERVICE_CHANGE(gid_kept, service->gid = UINT32_MAX)
+SERVICE_CHANGE(wide_umask, service->umask = 01000)
+SERVICE_CHANGE(odd_flag, service->flags = 0x20)
+SERVICE_CHANGE(odd_reply, service->reply = 2)
+SERVICE_CHANGE(odd_stderr, service->stderr_to = 3)
+SERVICE_CHANGE(odd_leftovers, service->leftovers = 2)
+SERVICE_CHANGE(no_sessions, service->sessions = 0)
+SERVICE_CHANGE(no_per_source, service->per_source = 0)
+SERVICE_CHANGE(too_many, service->sessions = IMAGE_LIMIT_MAX + 1)
+SERVICE_CHANGE(long_keepalive, service->keepalive_s = 32768)
+SERVICE_CHANGE(capability_41, service->capabilities = UINT64_C(1) << 41)
+SERVICE_CHANGE(all_and_one, service->flags = IMAGE_SERVICE_CAPABILITIES_ALL)
+SERVICE_CHANGE(rules_beyond, service->rules.count = 4)
+SERVICE_CHANGE(rules_wrap, service->rules.first = UINT32_MAX)
+SERVICE_CHANGE(groups_beyond, service->groups.count = 4)
+SERVICE_CHANGE(other_name, service->name = small_text(build, "gif"))
+SERVICE_CHANGE(alias_name, service->name = small_text(build, "9418"))
+SERVICE_CHANGE(upper_name, service->name = small_text(build, "GIT"))
+SERVICE_CHANGE(its_name, service->name = small_text(build, "rsync"))
+
+SERVICE_CHANGE(self_with_groups, service->flags = IMAGE_SERVICE_SELF;
+	       service->capabilities = 0)
+SERVICE_CHANGE(self_with_capability, service->flags = IMAGE_SERVICE_SELF;
+	       service->groups.count = 0)
+SERVICE_CHANGE(
+    self_with_privileges,
+    service->flags = IMAGE_SERVICE_SELF | IMAGE_SERVICE_NEW_PRIVILEGES;
+    service->groups.count = 0; service->capabilities = 0)
+SERVICE_CHANGE(
+    gids_twice, ((uint32_t *)(void *)build->sections[IMAGE_GIDS].bytes)[1] = 4)
+SERVICE_CHANGE(gid_minus_one,
+    ((uint32_t *)(void *)build->sections[IMAGE_GIDS].bytes)[2] = UINT32_MAX)
+
+#define GLOBAL_CHANGE(name, statement) \
+	static void name(struct build *build, struct image_service *service) \
+	{ \
+		struct image_global *global = &build->global; \
+\
+		(void)service; \
+		statement; \
+	}
+
+GLOBAL_CHANGE(parser_root, global->parser_uid = 0)
+GLOBAL_CHANGE(parser_kept, global->parser_gid = UINT32_MAX)
+GLOBAL_CHANGE(no_workers, global->parser_workers = 0)
+GLOBAL_CHANGE(many_workers, global->parser_workers = 65)
+GLOBAL_CHANGE(no_timeout, global->parser_timeout_ms = 0)
+GLOBAL_CHANGE(no_recycle, global->recycle_verdicts = 0)
+GLOBAL_CHANGE(no_pending, global->pending = 0)
+GLOBAL_CHANGE(odd_room, global->room = 2)
+GLOBAL_CHANGE(odd_sink, global->log_sink = 3)
+GLOBAL_CHANGE(odd_format, global->log_format = 2)
+GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
+GLOBAL_CHANGE(odd_byte, global->unused = 1)
+GLOBAL_CHANGE(admission_beyond, global->admission.count = 9)
+GLOBAL_CHANGE(relative_parser,
+    global->parser_program = small_text(build, "tcpmuxd-parser"))
+GLOBAL_CHANGE(no_policy_file, global->file = small_text(build, ""))
+
+#define FIRST(build, type, section) \
+	((struct type *)(void *)(build)->sections[section].bytes)
+
+GLOBAL_CHANGE(port_0, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->addr.port = 0)
+GLOBAL_CHANGE(no_family, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->addr.family = 0)
+GLOBAL_CHANGE(v4_tail, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->addr.bytes[9] = 1)
+GLOBAL_CHANGE(odd_kind, (void)global;
+	      FIRST(build, image_rule, IMAGE_RULES)->kind = 2)
+GLOBAL_CHANGE(odd_allow, (void)global;
+	      FIRST(build, image_rule, IMAGE_RULES)->is_allow = 2)
+GLOBAL_CHANGE(set_beyond, (void)global;
+	      FIRST(build, image_rule, IMAGE_RULES)->set = 2)
+GLOBAL_CHANGE(any_with_set, (void)global;
+	      FIRST(build, image_rule, IMAGE_RULES)[2].set = 1)
+GLOBAL_CHANGE(set_shared, (void)global;
+	      FIRST(build, image_set, IMAGE_SETS)[1].v4.first = 0)
+GLOBAL_CHANGE(set_leftover, (void)global;
+	      FIRST(build, image_set, IMAGE_SETS)[1].v4.count = 0)
+GLOBAL_CHANGE(v4_reversed, (void)global;
+	      FIRST(build, image_v4, IMAGE_V4)->last = 1)
+GLOBAL_CHANGE(v4_touching, (void)global;
+	      FIRST(build, image_v4, IMAGE_V4)->last = 0xc0000200)
+GLOBAL_CHANGE(v4_overlapping, (void)global;
+	      FIRST(build, image_v4, IMAGE_V4)->last = 0xc0000201)
+GLOBAL_CHANGE(v6_reversed, (void)global;
+	      FIRST(build, image_v6, IMAGE_V6)->first[0] = 0xff)
+GLOBAL_CHANGE(v6_overlapping, (void)global;
+	      FIRST(build, image_v6, IMAGE_V6)->last[0] = 0xff)
+GLOBAL_CHANGE(v6_touching, (void)global;
+	      FIRST(build, image_v6, IMAGE_V6)->last[3] = 0xb9)
+
+static const struct change changes[] = {
+	{ "nothing", nothing, IMAGE_OK },
+	{ "no argv", no_argv, IMAGE_BAD_VALUE },
+	{ "argv beyond", argv_beyond, IMAGE_BAD_RANGE },
+	{ "env beyond", env_beyond, IMAGE_BAD_RANGE },
+	{ "env without =", env_without_equals, IMAGE_BAD_VALUE },
+	{ "relative", relative, IMAGE_BAD_TEXT },
+	{ "no program", no_program, IMAGE_BAD_TEXT },
+	{ "relative chdir", relative_chdir, IMAGE_BAD_TEXT },
+	{ "line in reply", reply_line, IMAGE_BAD_TEXT },
+	{ "bell in summary", summary_bell, IMAGE_BAD_TEXT },
+	{ "text beyond", text_beyond, IMAGE_BAD_TEXT },
+	{ "text huge", text_huge, IMAGE_BAD_TEXT },
+	{ "two texts", text_two, IMAGE_BAD_TEXT },
+	{ "text without end", text_part, IMAGE_BAD_TEXT },
+	{ "no line", no_line, IMAGE_BAD_TEXT },
+	{ "no file", no_file, IMAGE_BAD_TEXT },
+	{ "uid -1", uid_kept, IMAGE_BAD_VALUE },
+	{ "gid -1", gid_kept, IMAGE_BAD_VALUE },
+	{ "umask", wide_umask, IMAGE_BAD_VALUE },
+	{ "flag", odd_flag, IMAGE_BAD_VALUE },
+	{ "reply", odd_reply, IMAGE_BAD_VALUE },
+	{ "stderr", odd_stderr, IMAGE_BAD_VALUE },
+	{ "leftovers", odd_leftovers, IMAGE_BAD_VALUE },
+	{ "no sessions", no_sessions, IMAGE_BAD_VALUE },
+	{ "no per-source", no_per_source, IMAGE_BAD_VALUE },
+	{ "too many sessions", too_many, IMAGE_BAD_VALUE },
+	{ "keepalive", long_keepalive, IMAGE_BAD_VALUE },
+	{ "capability 41", capability_41, IMAGE_BAD_VALUE },
+	{ "all capabilities and one", all_and_one, IMAGE_BAD_VALUE },
+	{ "rules beyond", rules_beyond, IMAGE_BAD_RANGE },
+	{ "rules wrap", rules_wrap, IMAGE_BAD_RANGE },
+	{ "groups beyond", groups_beyond, IMAGE_BAD_RANGE },
+	{ "unknown name", other_name, IMAGE_BAD_NAMES },
+	{ "an alias as name", alias_name, IMAGE_OK },
+	{ "upper case", upper_name, IMAGE_BAD_NAMES },
+	{ "the other's name", its_name, IMAGE_BAD_NAMES },
+	{ "self, groups", self_with_groups, IMAGE_BAD_VALUE },
+	{ "self, capability", self_with_capability, IMAGE_BAD_VALUE },
+	{ "self, privileges", self_with_privileges, IMAGE_BAD_VALUE },
+	{ "a gid twice", gids_twice, IMAGE_BAD_ORDER },
+	{ "group -1", gid_minus_one, IMAGE_BAD_VALUE },
+	{ "parser is root", parser_root, IMAGE_BAD_VALUE },
+	{ "parser's gid -1", parser_kept, IMAGE_BAD_VALUE },
+	{ "no workers", no_workers, IMAGE_BAD_VALUE },
+	{ "65 workers", many_workers, IMAGE_BAD_VALUE },
+	{ "no timeout", no_timeout, IMAGE_BAD_VALUE },
+	{ "no recycling", no_recycle, IMAGE_BAD_VALUE },
+	{ "no pending", no_pending, IMAGE_BAD_VALUE },
+	{ "room", odd_room, IMAGE_BAD_VALUE },
+	{ "log sink", odd_sink, IMAGE_BAD_VALUE },
+	{ "log format", odd_format, IMAGE_BAD_VALUE },
+	{ "facility", odd_facility, IMAGE_BAD_VALUE },
+	{ "unused", odd_byte, IMAGE_BAD_VALUE },
+	{ "admission beyond", admission_beyond, IMAGE_BAD_RANGE },
+	{ "relative parser", relative_parser, IMAGE_BAD_VALUE },
+	{ "no policy file", no_policy_file, IMAGE_BAD_TEXT },
+	{ "port 0", port_0, IMAGE_BAD_VALUE },
+	{ "no family", no_family, IMAGE_BAD_VALUE },
+	{ "v4 tail", v4_tail, IMAGE_BAD_VALUE },
+	{ "rule kind", odd_kind, IMAGE_BAD_VALUE },
+	{ "rule allow", odd_allow, IMAGE_BAD_VALUE },
+	{ "set beyond", set_beyond, IMAGE_BAD_RANGE },
+	{ "any with a set", any_with_set, IMAGE_BAD_RANGE },
+	{ "shared intervals", set_shared, IMAGE_BAD_RANGE },
+	{ "interval of no set", set_leftover, IMAGE_BAD_RANGE },
+	{ "v4 reversed", v4_reversed, IMAGE_BAD_ORDER },
+	{ "v4 touching", v4_touching, IMAGE_BAD_ORDER },
+	{ "v4 overlapping", v4_overlapping, IMAGE_BAD_ORDER },
+	{ "v6 reversed", v6_reversed, IMAGE_BAD_ORDER },
+	{ "v6 overlapping", v6_overlapping, IMAGE_BAD_ORDER },
+	{ "v6 touching", v6_touching, IMAGE_BAD_ORDER },
+};
+
+static void
+check_change(const struct change *change)
+{
+	struct build build;
+	struct image_service service;
+	struct image image;
+	enum image_error error;
+	size_t size;
+	void *block;
+
+	build_init(&build);
+	small_global(&build);
+	put_rest(&build);
+	service = first_service(&build);
+	change->make(&build, &service);
+	put_all(&build, &service);
+	block = build_block(&build, &size);
+	build_finish(&build);
+	error = image_init(&image, block, size);
+	if (error != change->expected)
+		fail_msg("%s: %s, not %s", change->what,
+		    image_error_text(error),
+		    image_error_text(change->expected));
+	free(block);
+}
+
+static void
+test_changes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		check_change(&changes[i]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_changes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
