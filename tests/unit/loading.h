@@ -21,10 +21,8 @@
 
 #include <dirent.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
 
 #include <cmocka.h>
 
