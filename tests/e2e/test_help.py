@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from clients import Ask, Urgent, urgent_at, wave
+from clients import Ask, Urgent, descriptors, urgent_at, wave
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
                  service, splits)
 
@@ -223,12 +223,12 @@ def test_slow_reader_that_goes_on_sending(crowded):
 
 
 def drained(mux, base):
-    eventually(lambda: mux.fd_count() <= base, what="the descriptors")
+    eventually(lambda: descriptors(mux) <= base, what="the descriptors")
 
 
 def test_who_never_reads_is_dropped_at_the_deadline(crowded):
     """All its share of the door is taken; then it comes back."""
-    base = crowded.fd_count()
+    base = descriptors(crowded)
     mark = crowded.mark()
     with contextlib.ExitStack() as stack:
         socks = [stack.enter_context(open_slowly(crowded, source="127.0.0.5"))
@@ -254,7 +254,7 @@ def test_who_never_reads_is_dropped_at_the_deadline(crowded):
 
 
 def test_who_leaves_in_the_middle_costs_nothing(crowded):
-    base = crowded.fd_count()
+    base = descriptors(crowded)
     for reset in False, True:
         for _ in range(20):
             sock = open_slowly(crowded)

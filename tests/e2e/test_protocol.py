@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from clients import Ask, Urgent, urgent_at, wave
+from clients import Ask, Urgent, descriptors, urgent_at, wave
 from mux import (LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually, service,
                  splits)
 
@@ -214,13 +214,13 @@ def test_client_may_send_a_mebibyte_before_it_reads(mux):
 
 
 def test_who_never_stops_sending_is_cut_off(mux):
-    before = mux.fd_count()
+    before = descriptors(mux)
     with mux.connect() as sock:
         sock.sendall(b"unknown\r\n")
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             for _ in range(64):
                 sock.sendall(MIB)
-    eventually(lambda: mux.fd_count() <= before, what="its descriptor")
+    eventually(lambda: descriptors(mux) <= before, what="its descriptor")
 
 
 def test_denied_by_service_and_by_source(mux):
