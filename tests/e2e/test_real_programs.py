@@ -1,0 +1,318 @@
+"""Real, unmodified programs through port 1: rsync, git, ssh.
+
+Each is a service as its manual would set it up under an inetd, and its own
+client comes in by tcpmux: as RSYNC_CONNECT_PROG, core.gitProxy, ProxyCommand.
+Without root they take a high port; ssh needs root.
+"""
+
+import os
+import pathlib
+import pwd
+import random
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from mux import IS_ROOT, LOCAL4, eventually, program, service
+
+TREE_FILES, TREE_BYTES = 2000, 200_000_000
+COMMITS = 300
+
+
+def needs(*names):
+    """The programs' paths; skips unless all are there."""
+    paths = [shutil.which(name, path=os.environ.get("PATH", "") +
+                          ":/usr/sbin:/sbin") for name in names]
+    missing = [name for name, path in zip(names, paths) if path is None]
+    if missing:
+        pytest.skip(f"not installed: {' '.join(missing)}")
+    return paths
+
+
+def run(mux, *argv, env=None, check=True, **options):
+    """A client where the mux is; it knows nothing of whose test it is."""
+    clean = {"PATH": os.environ["PATH"], "HOME": mux.dir, "LC_ALL": "C",
+             **(env or {})}
+    with mux._inside():
+        done = subprocess.run([str(word) for word in argv], env=clean,
+                              stdin=options.pop("stdin", subprocess.DEVNULL),
+                              capture_output=True, timeout=60, **options)
+    assert done.returncode == 0 or not check, (
+        f"{argv}: {done.returncode}\n{done.stderr.decode()}\n"
+        f"{mux.log.tail()}")
+    return done
+
+
+def tcpmux(mux):
+    """What to put before HOST SERVICE."""
+    return f"{program('tcpmux')} -p {mux.port}"
+
+
+def give_to_nobody(path):
+    """To the services' user, which without root is ours anyway."""
+    if not IS_ROOT:
+        return
+    nobody = pwd.getpwnam("nobody")
+    for folder, _, names in os.walk(path):
+        for name in [folder, *(os.path.join(folder, n) for n in names)]:
+            os.lchown(name, nobody.pw_uid, nobody.pw_gid)
+
+
+@pytest.fixture
+def home():
+    """A folder that services may look into, gone at once: it may be big."""
+    with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-") as directory:
+        os.chmod(directory, 0o755)
+        yield pathlib.Path(directory)
+
+
+# --- rsync ------------------------------------------------------------------
+
+def plant(root, count=TREE_FILES, total=TREE_BYTES, seed=1078):
+    """Files of all sizes, from none to megabytes, in nested folders."""
+    rng = random.Random(seed)
+    weights = [rng.paretovariate(1.2) for _ in range(count - 1)]
+    weights = [min(weight, 40.0) for weight in weights]
+    scale = total / sum(weights)
+    with open("/dev/urandom", "rb") as noise:
+        for i, weight in enumerate([0.0, *weights]):
+            folder = root / f"d{i % 13}" / f"with blank {i % 7}"
+            folder.mkdir(parents=True, exist_ok=True)
+            size = int(weight * scale)
+            (folder / f"file-{i}").write_bytes(noise.read(size))
+    (root / "link").symlink_to("d0/nowhere")
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert len(files) == count
+    assert abs(sum(f.stat().st_size for f in files) - total) < total / 100
+
+
+def rsync_service(home):
+    config = home / "rsyncd.conf"
+    config.write_text(
+        "use chroot = no\nmunge symlinks = no\nreverse lookup = no\n"
+        f"[tree]\npath = {home}/tree\nread only = yes\n"
+        f"[upload]\npath = {home}/upload\nread only = no\n")
+    (home / "tree").mkdir()
+    (home / "upload").mkdir()
+    [rsync] = needs("rsync")
+    return service("rsync", f"exec {rsync} --daemon --config={config}")
+
+
+def rsync_env(mux):
+    return {"RSYNC_CONNECT_PROG": f"{tcpmux(mux)} %H rsync"}
+
+
+def same(mux, one, other):
+    """diff -r finds nothing; links are compared, not followed."""
+    done = run(mux, "diff", "-r", "--no-dereference", one, other)
+    assert done.stdout == b""
+
+
+def test_rsync_2000_files_and_200_mb(mux_factory, home):
+    rsync_is = rsync_service(home)
+    mux = mux_factory(rsync_is)
+    plant(home / "tree")
+    listing = run(mux, "rsync", f"rsync://{LOCAL4}/", env=rsync_env(mux))
+    assert listing.stdout.split() == [b"tree", b"upload"]
+    run(mux, "rsync", "-rl", "--whole-file", f"rsync://{LOCAL4}/tree/",
+        home / "copy", env=rsync_env(mux))
+    same(mux, home / "tree", home / "copy")
+    mux.wait_log("exit", service="rsync", status=0)
+
+
+def test_rsync_uploads_and_updates(mux_factory, home):
+    """The other direction; then a second run, which sends differences."""
+    mux = mux_factory(rsync_service(home))
+    plant(home / "tree", count=200, total=10_000_000)
+    give_to_nobody(home / "upload")
+    target = f"rsync://{LOCAL4}/upload/"
+    run(mux, "rsync", "-rl", f"{home}/tree/", target, env=rsync_env(mux))
+    same(mux, home / "tree", home / "upload")
+    biggest = max((home / "tree").rglob("file-*"),
+                  key=lambda path: path.stat().st_size)
+    with open(biggest, "r+b") as file:
+        file.seek(biggest.stat().st_size // 2)
+        file.write(b"in the middle")
+    (home / "tree/d1/new").write_bytes(b"\0new\r\n")
+    done = run(mux, "rsync", "-rl", "--checksum", "--stats",
+               f"{home}/tree/", target, env=rsync_env(mux))
+    same(mux, home / "tree", home / "upload")
+    assert b"Number of regular files transferred: 2" in done.stdout
+    assert {path.lstat().st_uid for path in (home / "upload").rglob("*")} == \
+        {pwd.getpwnam("nobody").pw_uid if IS_ROOT else os.getuid()}
+
+
+def test_rsync_clients_at_once(mux_factory, home):
+    mux = mux_factory(rsync_service(home))
+    plant(home / "tree", count=100, total=5_000_000)
+    clients = []
+    with mux._inside():
+        for i in range(6):
+            clients.append(subprocess.Popen(
+                ["rsync", "-rl", f"rsync://{LOCAL4}/tree/",
+                 f"{home}/copy-{i}"], stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={"PATH": os.environ["PATH"], **rsync_env(mux)}))
+    for i, client in enumerate(clients):
+        assert client.wait(30) == 0, client.stderr.read()
+        client.stderr.close()
+        same(mux, home / "tree", home / f"copy-{i}")
+
+
+# --- git --------------------------------------------------------------------
+
+def write_history(git, repository, seed=1078):
+    """A bare repository with 300 commits, a tag and a merge."""
+    rng = random.Random(seed)
+    stream = []
+
+    def data(content):
+        stream.append(b"data %d\n%s\n" % (len(content), content))
+
+    for i in range(1, COMMITS + 1):
+        branch = b"topic" if 100 <= i < 120 else b"main"
+        stream.append(b"commit refs/heads/%s\nmark :%d\n" % (branch, i))
+        stream.append(b"committer A Person <a@example.org> %d +0000\n" %
+                      (1_700_000_000 + i))
+        data(b"commit %d" % i)
+        if i == 100:
+            stream.append(b"from :99\n")
+        if i == 120:
+            stream.append(b"from :99\nmerge :119\n")
+        stream.append(b"M 100644 inline folder-%d/file-%d\n" % (i % 9, i))
+        data(rng.randbytes(rng.randrange(1, 20000)))
+    stream.append(b"tag v1\nfrom :250\ntagger A <a@example.org> 1 +0000\n")
+    data(b"a tag")
+    run_git = [git, "-C", str(repository)]
+    subprocess.run([git, "init", "-q", "--bare", "-b", "main",
+                    str(repository)], check=True, timeout=60)
+    subprocess.run([*run_git, "fast-import", "--quiet"], timeout=60,
+                   input=b"".join(stream), check=True)
+    return subprocess.run([*run_git, "show-ref"], check=True,
+                          capture_output=True, timeout=60).stdout
+
+
+def git_proxy(mux, home):
+    """core.gitProxy takes a command without arguments."""
+    if mux.port == 1:
+        return program("tcpmux")
+    proxy = home / "proxy"
+    proxy.write_text(f'#!/bin/sh\nexec {tcpmux(mux)} "$@"\n')
+    proxy.chmod(0o755)
+    return proxy
+
+
+def test_git_clone_of_300_commits(mux_factory, home):
+    [git] = needs("git")
+    base = home / "git"
+    base.mkdir()
+    refs = write_history(git, base / "project.git")
+    give_to_nobody(base)
+    mux = mux_factory(service(
+        "git", "alias 9418",
+        f"exec {git} daemon --inetd --export-all --verbose "
+        f"--log-destination=stderr --base-path={base} {base}"))
+    client = [git, "-c", f"core.gitProxy={git_proxy(mux, home)}"]
+    clone = home / "clone"
+    run(mux, *client, "clone", "-q", f"git://{LOCAL4}/project.git", clone)
+    fsck = run(mux, git, "-C", clone, "fsck", "--full", "--strict")
+    assert (fsck.stdout + fsck.stderr).strip() == b""
+    count = run(mux, git, "-C", clone, "rev-list", "--all", "--count")
+    assert int(count.stdout) == COMMITS
+    listed = run(mux, *client, "ls-remote", f"git://{LOCAL4}/project.git",
+                 "refs/*").stdout.replace(b"\t", b" ").splitlines()
+    assert set(refs.splitlines()) <= set(listed)
+    head = run(mux, git, "-C", clone, "rev-parse", "HEAD").stdout.split()[0]
+    assert head + b" refs/heads/main" in refs.splitlines()
+    assert run(mux, git, "-C", clone, "status", "--porcelain").stdout == b""
+    # What git daemon says of it on stderr goes to the log.
+    eventually(lambda: any("Request upload-pack for '/project.git'"
+                           in line["text"] for line in mux.logs("stderr")))
+    # Who asks for what is not there hears it from git, not from the mux.
+    done = run(mux, *client, "ls-remote", f"git://{LOCAL4}/none.git",
+               check=False)
+    assert done.returncode == 128 and b"none.git" in done.stderr
+
+
+# --- ssh --------------------------------------------------------------------
+
+@pytest.fixture
+def privsep():
+    """sshd's own empty folder; a running sshd has made it already."""
+    path = pathlib.Path("/run/sshd")
+    made = IS_ROOT and not path.exists()
+    if made:
+        path.mkdir(mode=0o755)
+    yield
+    if made:
+        path.rmdir()
+
+
+@pytest.fixture
+def ssh(mux_factory, home, privsep):
+    """A function that runs ssh with these words behind its options."""
+    if not IS_ROOT:
+        pytest.skip("sshd lets others in only as root")
+    client, keygen, sshd = needs("ssh", "ssh-keygen", "sshd")
+    for key in "host", "user":
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f",
+                        str(home / key)], check=True, timeout=60)
+    (home / "authorized").write_text((home / "user.pub").read_text())
+    (home / "known").write_text(
+        f"{LOCAL4} {(home / 'host.pub').read_text()}")
+    config = home / "sshd_config"
+    config.write_text(
+        f"HostKey {home}/host\nAuthorizedKeysFile {home}/authorized\n"
+        "StrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\n"
+        "PidFile none\nUseDNS no\n")
+    mux = mux_factory(service(
+        "ssh", f"exec {sshd} -i -f {config}", "umask 022",
+        "capabilities all", "new-privileges", "leftovers keep",
+        user="root unsafe"))
+
+    def connect(*words, **options):
+        return run(mux, client, "-F", "none", "-i", home / "user",
+                   "-o", f"UserKnownHostsFile={home}/known",
+                   "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes",
+                   "-o", f"ProxyCommand={tcpmux(mux)} {LOCAL4} ssh",
+                   f"root@{LOCAL4}", *words, **options)
+
+    connect.mux = mux
+    return connect
+
+
+def test_ssh_runs_a_command(ssh):
+    """With the full run of root: groups, capabilities, a shell, a status."""
+    done = ssh("echo hello; id -u; umask; "
+               "grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status; exit 7",
+               check=False)
+    out = done.stdout.decode().split()
+    assert out[:3] == ["hello", "0", "0022"], done.stderr
+    assert done.returncode == 7
+    facts = dict(zip(out[3::2], out[4::2]))
+    with open("/proc/self/status") as file:
+        own = dict(line.split(":\t") for line in file)
+    assert facts["NoNewPrivs:"] == "0"
+    assert int(facts["CapBnd:"], 16) == int(own["CapBnd"], 16)
+    ssh.mux.wait_log("exit", service="ssh")
+
+
+def test_ssh_carries_bytes_both_ways(ssh, home):
+    noise = random.Random(22).randbytes(5_000_000)
+    (home / "noise").write_bytes(noise)
+    with open(home / "noise", "rb") as file:
+        done = ssh("cat", stdin=file)
+    assert done.stdout == noise
+
+
+def test_ssh_keeps_what_a_login_leaves_behind(ssh, home):
+    """`leftovers keep`: as after any login, a job in the background stays."""
+    ssh(f"mkfifo {home}/fifo; (read line <{home}/fifo; "
+        f"echo $line >{home}/told) >/dev/null 2>&1 </dev/null &")
+    ssh.mux.wait_log("exit", service="ssh")
+    with open(home / "fifo", "w") as fifo:
+        fifo.write("still here\n")
+    eventually((home / "told").exists, what="the job")
+    eventually(lambda: (home / "told").read_text() == "still here\n")
