@@ -15,16 +15,34 @@
 #include "sys/fd.h"
 #include "sys/log.h"
 
+/*
+ * Suspects and all others take turns, so that neither waits for more than
+ * one batch of the other; whoever was alone when a worker was convicted
+ * waits for both, or it would cost them a worker again and again.
+ */
+static struct session_list *
+choose_queue(struct parent *parent)
+{
+	struct sessions *sessions = &parent->sessions;
+	bool is_others_turn =
+	    parent->workers.had_suspect && sessions->fresh.count > 0;
+
+	if (sessions->suspect.count > 0 && !is_others_turn)
+		return &sessions->suspect;
+	return sessions->fresh.count > 0 ? &sessions->fresh
+					 : &sessions->shunned;
+}
+
 /* A suspect is handed over alone, so that it can convict only itself. */
 static uint32_t
 fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 {
-	struct sessions *sessions = &parent->sessions;
-	struct session_list *queue =
-	    sessions->suspect.count > 0 ? &sessions->suspect : &sessions->fresh;
-	uint32_t most = queue == &sessions->suspect ? 1 : BATCH_MAX;
+	struct session_list *queue = choose_queue(parent);
+	bool has_suspect = queue != &parent->sessions.fresh;
+	uint32_t most = has_suspect ? 1 : BATCH_MAX;
 	uint32_t count = 0;
 
+	parent->workers.had_suspect = has_suspect;
 	while (count < most && queue->count > 0) {
 		struct session *session = session_list_first(parent, queue);
 
@@ -40,6 +58,28 @@ fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 	return count;
 }
 
+/* Its channel is closed: SIGCHLD will tell of what, or it is helped. */
+static void
+let_leave(struct parent *parent, struct worker *worker)
+{
+	(void)loop_remove(&parent->loop, worker->channel_fd);
+	worker_enter(parent, worker, WORKER_LEAVING, LIMIT_BATCH_MS);
+}
+
+/* It was gone before it could be asked: nobody in the batch had to do it. */
+static void
+withdraw_batch(struct parent *parent, struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->batch_count; i++) {
+		struct session *session =
+		    session_at(parent, worker->batch[i].slot);
+
+		session->generation = 0;
+		session_enter(parent, session, SESSION_QUEUED);
+	}
+	worker->batch_count = 0;
+}
+
 static void
 hand_over(struct parent *parent, struct worker *worker)
 {
@@ -53,8 +93,12 @@ hand_over(struct parent *parent, struct worker *worker)
 	if (channel_send(worker->channel_fd, bytes, length, fds,
 		worker->batch_count) == 0)
 		return;
-	/* Nobody is there any more, or does not read: it is the worker's. */
-	workers_convict(parent, worker, VIOLATION_SILENCE);
+	if (errno != EPIPE && errno != ECONNRESET) {
+		workers_convict(parent, worker, VIOLATION_SILENCE);
+		return;
+	}
+	withdraw_batch(parent, worker);
+	let_leave(parent, worker);
 }
 
 void
@@ -64,7 +108,9 @@ workers_dispatch(struct parent *parent)
 	struct workers *workers = &parent->workers;
 
 	for (uint32_t i = 0; i < workers->capacity && workers->idle > 0; i++) {
-		if (sessions->suspect.count + sessions->fresh.count == 0)
+		if (sessions->suspect.count + sessions->fresh.count +
+			sessions->shunned.count ==
+		    0)
 			return;
 		if (workers->all[i].state == WORKER_IDLE)
 			hand_over(parent, &workers->all[i]);
@@ -131,9 +177,7 @@ workers_receive(struct parent *parent, uint32_t index)
 	if (message.length < 0 && errno == EAGAIN)
 		return;
 	if (message.length <= 0) {
-		/* It is dying: SIGCHLD will tell of what, or it is helped. */
-		(void)loop_remove(&parent->loop, worker->channel_fd);
-		worker_enter(parent, worker, WORKER_LEAVING, LIMIT_BATCH_MS);
+		let_leave(parent, worker);
 		return;
 	}
 	if (worker->state == WORKER_STARTING)

@@ -118,6 +118,7 @@ sessions_init(struct parent *parent, uint32_t capacity)
 	list_init(&sessions->lingering, SESSION_LINK_TIME);
 	list_init(&sessions->fresh, SESSION_LINK_QUEUE);
 	list_init(&sessions->suspect, SESSION_LINK_QUEUE);
+	list_init(&sessions->shunned, SESSION_LINK_QUEUE);
 	for (uint32_t i = 0; i < capacity; i++) {
 		struct session *session = &sessions->slots[i];
 
@@ -215,12 +216,14 @@ deadline_in(const struct parent *parent, const struct session *session,
 	return 0;
 }
 
-/* Waiting for a parser is being in one of two more lists. */
+/* Waiting for a parser is being in one of three more lists. */
 static struct session_list *
 queue_list(struct sessions *sessions, const struct session *session)
 {
 	if (session->state != SESSION_QUEUED)
 		return NULL;
+	if (session->is_shunned)
+		return &sessions->shunned;
 	return session->is_suspect ? &sessions->suspect : &sessions->fresh;
 }
 

@@ -79,6 +79,7 @@ struct session {
 	bool is_final; /* its FIN was seen */
 	bool was_woken; /* handed over again because something came */
 	bool is_suspect; /* to be handed over alone */
+	bool is_shunned; /* and after all others: it was alone already */
 	bool is_reaped; /* the process is gone, the launch not yet settled */
 	bool keeps_leftovers;
 };
@@ -89,7 +90,7 @@ struct sessions {
 	uint64_t next_round; /* for ids */
 	struct session_list free;
 	struct session_list deciding, launching, ring, lingering; /* by time */
-	struct session_list fresh, suspect; /* for a parser */
+	struct session_list fresh, suspect, shunned; /* for a parser */
 	uint32_t running;
 };
 

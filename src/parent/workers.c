@@ -189,10 +189,12 @@ retire(struct parent *parent, struct worker *worker)
 	fd_close(&worker->channel_fd);
 }
 
-/* Who was in its batch goes back into the queue, to be handed over alone. */
+/* Who was in its batch goes back into a queue, to be handed over alone. */
 static void
-take_back_batch(struct parent *parent, struct worker *worker)
+take_back_batch(struct parent *parent, struct worker *worker, bool is_convicted)
 {
+	bool was_alone = worker->batch_count == 1;
+
 	for (uint32_t i = 0; i < worker->batch_count; i++) {
 		const struct handover *entry = &worker->batch[i];
 		struct session *session = session_at(parent, entry->slot);
@@ -201,6 +203,7 @@ take_back_batch(struct parent *parent, struct worker *worker)
 			continue;
 		session->generation = 0;
 		session->is_suspect = true;
+		session->is_shunned |= is_convicted && was_alone;
 		recheck_rewind(parent, session);
 		session_enter(parent, session, SESSION_QUEUED);
 	}
@@ -216,7 +219,7 @@ put_down(struct parent *parent, struct worker *worker)
 		(void)loop_remove(&parent->loop, worker->channel_fd);
 	fd_close(&worker->channel_fd);
 	worker_enter(parent, worker, WORKER_LEAVING, 0);
-	take_back_batch(parent, worker);
+	take_back_batch(parent, worker, true);
 }
 
 void
@@ -397,7 +400,7 @@ workers_reap(
 		if (worker->batch_count == 1)
 			refuse_crasher(parent, worker);
 	}
-	take_back_batch(parent, worker);
+	take_back_batch(parent, worker, false);
 	if (worker->channel_fd >= 0)
 		(void)loop_remove(&parent->loop, worker->channel_fd);
 	fd_close(&worker->channel_fd);

@@ -53,6 +53,7 @@ struct workers {
 	int64_t spawn_ms; /* not before then is another started */
 	int64_t backoff_ms; /* to be added next time; 0: none yet */
 	uint32_t idle;
+	bool had_suspect; /* in the last batch: then it is the others' turn */
 };
 
 /* Opens the program and makes the table; starts nobody. 0, or -1 logged. */
