@@ -314,3 +314,42 @@ class _Nothing:
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_evil(futures, case):
     futures[case].result()
+
+
+# --- evil that a client brings about ----------------------------------------
+
+# How many bring it about, and what is said to them. A parser that hangs
+# costs a second for each of them that it has to be asked about alone.
+MARKED = {("liar", "slot"): (3, "timeout"),
+          ("talker", "half"): (3, "timeout"),
+          ("talker", "nothing"): (1, "timeout"),
+          ("mortal", "asked-fault"): (3, "crash")}
+
+
+@pytest.fixture
+def evil(request):
+    """Evil in a namespace of its own, on any port."""
+    with contextlib.ExitStack() as stack:
+        netns = stack.enter_context(Netns()) if IS_ROOT else None
+        yield lambda *how, **keywords: stack.enter_context(
+            Evil(*how, netns=netns, port=muxes.free_port(), **keywords))
+
+
+@pytest.mark.parametrize("key", MARKED, ids="-".join)
+def test_who_corrupts_a_parser_does_not_hold_up_others(evil, key):
+    """It is asked about again and again until its deadline; they between."""
+    count, reason = MARKED[key]
+    evil = evil(*key, "marked", parser=("timeout 3s",))
+    attackers = [evil.mux.connect() for _ in range(count)]
+    for sock in attackers:
+        sock.sendall(b"!now\r\n")
+    slowest = 0
+    for _ in range(8):
+        begun = time.monotonic()
+        assert evil.mux.request("good", b"x") == (OK, b"x")
+        slowest = max(slowest, time.monotonic() - begun)
+    assert slowest < 2.5, slowest
+    for sock in attackers:
+        assert muxes.converse(sock) == REFUSAL
+        assert evil.reason(sock.getsockname()[1]) == reason
+    evil.assert_clean()
