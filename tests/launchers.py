@@ -271,6 +271,8 @@ def own(key, pid="self"):
 
 def limits_of(pid):
     """{number: (soft, hard)}, as the probe prints them."""
+    if pid == "self":
+        return {number: resource.getrlimit(number) for number in range(16)}
     try:
         return {number: resource.prlimit(pid, number) for number in range(16)}
     except PermissionError:  # another's; then they are as we gave them
@@ -295,8 +297,12 @@ def peer_env(peer, local):
 def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
            umask=0o077, cwd="/", kept=0, bounding=0, inheritable=None,
            securebits=NOROOT_LOCKED, no_new_privs=1, keepalive=0,
-           stderr=None):
-    """All that the probe has to say under a policy, but for its fd lines."""
+           limits=None):
+    """All that the probe has to say under a policy, but for its fd lines.
+
+    launched_by: a process from whom it has inherited what a policy cannot
+    say. limits: {number: (soft, hard)}, where they are not that one's.
+    """
     if inheritable is None:
         inheritable = kept if uid != 0 else 0
     said = {
@@ -306,7 +312,7 @@ def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
         "argv": list(argv), "env": sorted(env), "umask": [f"{umask:03o}"],
         "cwd": [cwd], "terminal": ["none"],
         "limit": [f"{number} {soft} {hard}" for number, (soft, hard)
-                  in limits_of(launched_by).items()],
+                  in (limits or limits_of(launched_by)).items()],
         "SigPnd": ["0" * 16], "ShdPnd": ["0" * 16], "SigBlk": ["0" * 16],
         "SigIgn": ["0" * 16], "SigCgt": ["0" * 16],
         "CapInh": [f"{inheritable:016x}"], "CapPrm": [f"{kept:016x}"],
