@@ -1,5 +1,4 @@
-#!/usr/bin/python3
-"""Checks what the documents say of the tree: `tests/lint/words`.
+"""Checks what the documents say of the tree: (`make lint`).
 
 Every [tests/FILE::NAME] names a test that there is; every event, key and reason
 of the log stands in man/tcpmuxd.8; every path in src/README.md's tables is there.
