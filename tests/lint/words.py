@@ -1,4 +1,4 @@
-"""Checks what the documents say of the tree: (`make lint`).
+"""Checks what the documents say of the tree (`make lint`).
 
 Every [tests/FILE::NAME] names a test that there is; every event, key and reason
 of the log stands in man/tcpmuxd.8; every path in src/README.md's tables is there.
