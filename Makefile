@@ -142,7 +142,7 @@ check:			## build, and run every test this user can run
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) PYTEST=$(PYTEST) tests/run $(UNIT)
 
 unit: $(UNIT)				## build the unit tests
-tools: $(TOOLS) $(EVIL)			## build the programs the tests use
+tools: $(TOOLS) $(EVIL) $(BUILD)/tests/bench/load	## build the programs the tests use
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
