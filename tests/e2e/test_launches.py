@@ -134,8 +134,8 @@ def test_a_failed_launch_gets_the_refusal(mux_factory, tmp_path, content,
             parent.chmod(parent.stat().st_mode | 0o011)
     mux = mux_factory(service("broken", f"exec {path}"),
                       service("cat", "exec /bin/cat"))
-    # Who is not root may not look into a launcher, not even its own.
-    watched = [mux.pid, *(mux.launchers() if IS_ROOT else [])]
+    # Who is not root may not look into them, not even into its own.
+    watched = [mux.pid, *mux.launchers()] if IS_ROOT else []
     before = [mux.fd_count(pid) for pid in watched]
     for _ in range(5):
         mux.refused("broken", b"data behind the name")
