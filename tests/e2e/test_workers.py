@@ -1,0 +1,176 @@
+"""Workers of the parser come and go; no client notices.
+
+They are killed from outside while they hold a batch, stopped until they are
+given up, and recycled by count and by age: whoever asks gets its answer.
+"""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from load import Load, assert_all_answered, run_load
+from mux import (OK, PARSER_COMM, REFUSAL, comm, converse, eventually,
+                 service)
+
+NAMES = "cat\\r\\ntrue\\r\\n"  # what HELP tells, for the load generator
+ASK_HELP = ("--request", "HELP\\r\\n", "--expect", NAMES)
+CAT = service("cat", "exec /bin/cat")
+TRUE = service("true", "exec /bin/true", "sessions 500", "per-source 500")
+
+
+def status(mux):
+    mark = mux.mark()
+    mux.send_signal(signal.SIGUSR1)
+    return {key: int(value) for key, value in
+            mux.wait_log("status", since=mark).items()
+            if value.isdigit()}
+
+
+def workers(mux):
+    """As mux.parsers(), but without looking at every process there is."""
+    found = []
+    with open(f"/proc/{mux.pid}/task/{mux.pid}/children") as file:
+        for pid in file.read().split():
+            with contextlib.suppress(OSError):
+                if comm(pid) == PARSER_COMM:
+                    found.append(int(pid))
+    return found
+
+
+def worker(mux):
+    return eventually(lambda: workers(mux), what="a worker")[0]
+
+
+def kill_with_batch(mux):
+    """Kill a worker that was handed something while it could not move."""
+    pid = worker(mux)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.004)  # under load: dozens of requests have come by now
+        os.kill(pid, signal.SIGKILL)
+
+
+def kill_any(mux):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker(mux), signal.SIGKILL)
+
+
+def deaths(mux):
+    """(all by SIGKILL, those of them with a batch open)."""
+    died = mux.logs("worker-died", signal=int(signal.SIGKILL))
+    return len(died), sum(int(line["batch"]) > 0 for line in died)
+
+
+def test_a_hundred_kills_lose_nobody(mux_factory):
+    """20,000 requests in halves, none sent twice, and services beside."""
+    mux = mux_factory(CAT, TRUE)
+    with Load(mux, *ASK_HELP, "--clients", 64, "--count", 20000,
+              "--split", 2, "--gap", 12, "--seconds", 40) as load, \
+        Load(mux, "--request", "true\\r\\n", "--expect", "+\\r\\n",
+             "--clients", 4, "--count", 500, "--split", 2, "--gap", 20,
+             "--source-base", "127.64.0.0", "--seconds", 40) as launches:
+        while load.is_running:
+            kill_with_batch(mux)
+            kill_any(mux)
+            time.sleep(0.01)
+        assert_all_answered(load.finish(), 20000)
+        assert_all_answered(launches.finish(), 500)
+    killed, with_batch = deaths(mux)
+    assert killed >= 100 and with_batch >= 50, (killed, with_batch)
+    eventually(lambda: status(mux)["finished"] == 500)
+    counted = status(mux)
+    assert counted["helped"] == 20000
+    assert counted["launched"] == 500
+    assert counted["workers_started"] >= killed
+    # From outside: nobody is blamed, and a replacement comes at once.
+    assert counted["refused"] == counted["violations"] == 0
+
+
+@pytest.mark.parametrize("seats, recycle, least", [
+    (1, "100 60s", 100), (3, "100 60s", 100), (1, "1000000 1s", 3)])
+def test_recycling_loses_nobody(mux_factory, seats, recycle, least):
+    by_count = least >= 100
+    mux = mux_factory(CAT, TRUE, parser=(f"workers {seats}",
+                                         f"recycle {recycle}"))
+    result = run_load(mux, *ASK_HELP, "--clients", 64, "--split", 2,
+                      "--gap", 2, "--count", 12000 if by_count else 0,
+                      "--seconds", 20 if by_count else 3)
+    assert_all_answered(result)
+    counted = status(mux)
+    assert counted["helped"] == result["ok"]
+    assert counted["workers_started"] >= least
+    assert counted["violations"] == counted["refused"] == 0
+    assert not mux.logs("worker-died")
+    # Those that were told to leave have left.
+    eventually(lambda: len(workers(mux)) == seats,
+               what="as many workers as seats")
+
+
+def test_a_worker_that_hangs_is_given_up_after_a_second(mux_factory):
+    mux = mux_factory(CAT)
+    stopped = worker(mux)
+    os.kill(stopped, signal.SIGSTOP)
+    begun = time.monotonic()
+    socks = [mux.connect() for _ in range(5)]
+    for sock in socks:
+        sock.sendall(b"cat\r\nhello")
+    for sock in socks:
+        assert converse(sock) == OK + b"hello"
+    assert 0.9 < time.monotonic() - begun < 3
+    line = mux.wait_log("violation", reason="silence")
+    assert line["worker"] == str(stopped)
+    eventually(lambda: stopped not in mux.children(), what="its end")
+    assert worker(mux) != stopped
+    assert status(mux)["violations"] == 1
+
+
+def test_a_hanging_worker_does_not_stop_its_neighbour(mux_factory):
+    mux = mux_factory(CAT, parser=("workers 2",))
+    stopped = worker(mux)
+    os.kill(stopped, signal.SIGSTOP)
+    first = mux.connect()
+    first.sendall(b"cat\r\nhello")
+    eventually(lambda: status(mux)["pending"] == 1)  # and handed over
+    for _ in range(20):
+        begun = time.monotonic()
+        if not mux.logs("violation"):
+            assert mux.request("cat", b"x") == (OK, b"x")
+            assert time.monotonic() - begun < 0.8
+    assert converse(first) == OK + b"hello"
+
+
+def test_idle_workers_may_be_killed_at_any_moment(mux_factory):
+    """Also while they are still closing their rooms."""
+    mux = mux_factory(CAT)
+    for _ in range(20):
+        kill_any(mux)
+    assert mux.request("cat", b"x") == (OK, b"x")
+    assert not mux.logs("violation")
+
+
+def test_half_a_line_outlives_many_workers(mux_factory):
+    mux = mux_factory(CAT)
+    sock = mux.connect()
+    for byte in b"cat\r\nhello":
+        sock.sendall(bytes([byte]))
+        time.sleep(0.02)  # a worker has seen it and forgotten it
+        kill_any(mux)
+    assert converse(sock) == OK + b"hello"
+
+
+def test_no_worker_no_answer_but_the_refusal(mux_factory):
+    """Killed faster than they can start: the deadline still holds."""
+    mux = mux_factory(CAT, parser=("timeout 1s",))
+    sock = mux.connect()
+    os.kill(worker(mux), signal.SIGSTOP)
+    begun = time.monotonic()
+    sock.sendall(b"cat\r\n")
+    while time.monotonic() - begun < 1.2:
+        for pid in workers(mux):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert converse(sock) in (REFUSAL, OK)
+    assert mux.request("cat", b"x") == (OK, b"x")
