@@ -162,8 +162,8 @@ class Launcher:
         self.pid = self.process.pid
         report = decode(read_all(status))
         os.close(status)
-        assert len(report) <= 1
-        self.failed = report[0] if report else None
+        assert len(report) == 1
+        self.failed = None if report == [("none", 0)] else report[0]
         self._sessions = 0
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.bind(("::1" if family == socket.AF_INET6 else

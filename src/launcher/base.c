@@ -249,7 +249,8 @@ find_kind(enum base_kind *kind, const char *word)
 static void
 report(enum step step)
 {
-	const struct status status = { .step = step, .error = (uint32_t)errno };
+	const struct status status = { .step = step,
+		.error = step == STEP_NONE ? 0 : (uint32_t)errno };
 	uint8_t bytes[STATUS_BYTES];
 
 	status_encode(bytes, &status);
@@ -270,8 +271,7 @@ base_build(struct base *base, const char *kind_word)
 	     failed == STEP_NONE && i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (steps[i].take(base) != 0)
 			failed = steps[i].step;
-	if (failed != STEP_NONE)
-		report(failed);
+	report(failed);
 	close(BASE_STATUS_FD);
 	return failed == STEP_NONE;
 }

@@ -142,20 +142,25 @@ launch_tend(struct parent *parent)
 	}
 }
 
-/* The end of its status pipe: empty, it is ready; else it says which step. */
+/*
+ * The end of its status pipe. Ready it is only if it says so: of one that died
+ * before it could say anything, the pipe is empty.
+ */
 void
 launch_start_settled(struct parent *parent, uint32_t index)
 {
 	struct launcher *launcher = &parent->launchers.all[index];
 	uint8_t bytes[STATUS_BYTES];
-	ssize_t length;
+	struct status said = { .step = STEP_COUNT };
 
 	if (launcher->status_fd < 0)
 		return;
-	length = read(launcher->status_fd, bytes, sizeof(bytes));
+	if (read(launcher->status_fd, bytes, sizeof(bytes)) ==
+	    (ssize_t)sizeof(bytes))
+		said = status_decode(bytes);
 	(void)loop_remove(&parent->loop, launcher->status_fd);
 	fd_close(&launcher->status_fd);
-	if (length == 0) {
+	if (said.step == STEP_NONE) {
 		launcher->is_ready = launcher->channel_fd >= 0;
 		log_begin(LOG_LEVEL_DEBUG, "launcher-ready");
 		log_word("mode", modes[index]);
@@ -166,11 +171,9 @@ launch_start_settled(struct parent *parent, uint32_t index)
 	}
 	log_begin(LOG_LEVEL_ERROR, "launcher-failed");
 	log_word("mode", modes[index]);
-	if (length == (ssize_t)sizeof(bytes)) {
-		struct status failed = status_decode(bytes);
-
-		log_word("step", step_name(failed.step));
-		log_errno((int)failed.error);
+	if (said.step != STEP_COUNT) {
+		log_word("step", step_name(said.step));
+		log_errno((int)said.error);
 	}
 	log_end();
 }
