@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from clients import Ask, Urgent, descriptors, urgent_at, wave
-from mux import (LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually, service,
-                 splits)
+from clients import ARRIVES, Ask, Urgent, descriptors, urgent_at, wave
+from mux import (LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
+                 send_pieces, service, splits)
 
 MANY = ("sessions 1000", "pending 1000", "pending-per-source 1000",
         "per-source 1000")
@@ -154,6 +154,19 @@ def test_without_half_close_the_service_goes_on(mux):
             sock.sendall(word)
             assert sock.recv(100) == word
         assert converse(sock) == b""
+
+
+@both_families
+def test_service_of_a_split_line_gets_each_byte_at_once(mux, addr):
+    """What the socket was set to while the line was awaited (not to wake
+    for less than one byte more than was seen) is no business of a service."""
+    for pieces in splits(CAT_NAME):
+        with mux.connect(addr=addr) as sock:
+            send_pieces(sock, pieces, gap=ARRIVES)
+            assert sock.recv(100) == OK
+            for byte in b"1", b"2":
+                sock.send(byte)
+                assert sock.recv(100) == byte
 
 
 # --- refusals ---------------------------------------------------------------
