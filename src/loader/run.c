@@ -26,6 +26,7 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/memfd.h"
+#include "sys/spawn.h"
 
 /* Where the child keeps what it was given; all above is closed. */
 enum {
@@ -79,18 +80,6 @@ arrange_descriptors(int problems_fd, int channel)
 	return close_range(CHILD_REST, UINT_MAX, 0);
 }
 
-static int
-reset_signals(void)
-{
-	sigset_t none;
-
-	for (int signal_number = 1; signal_number < NSIG; signal_number++)
-		if (signal_number != SIGKILL && signal_number != SIGSTOP)
-			signal(signal_number, SIG_DFL);
-	sigemptyset(&none);
-	return sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Keeps what reads files, if there is anything to keep. */
 static int
 drop_capabilities(void)
@@ -120,7 +109,7 @@ live(const struct loader_options *options, int problems_fd, int channel,
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent ||
 	    arrange_descriptors(problems_fd, channel) == -1 ||
-	    reset_signals() == -1 ||
+	    spawn_reset_signals() == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    drop_capabilities() != 0 || prctl(PR_SET_DUMPABLE, 0) == -1) {
 		dprintf(

@@ -23,6 +23,8 @@
 /* Those of a struct spawn, the program and stderr. */
 #define KEPT_MAX (SPAWN_FDS_MAX + 2)
 
+#define SIGNALS_BYTES 8u /* of the kernel's own signal set */
+
 static void
 sort(int numbers[], size_t count)
 {
@@ -109,16 +111,21 @@ place_descriptors(const struct spawn *spawn)
 	return moved[spawn->fd_count];
 }
 
-/* Handlers do not survive an exec, but what is ignored would stay so. */
-static int
-reset_signals(void)
+/*
+ * Handlers do not survive an exec, but what is ignored would stay so. By the
+ * system call: the C library keeps two numbers to itself, and a program that
+ * posix_spawn(3) started, as make's are, has those ignored.
+ */
+int
+spawn_reset_signals(void)
 {
-	const struct sigaction action = { .sa_handler = SIG_DFL };
+	static const unsigned char default_action[64]; /* larger than any */
 	sigset_t none;
 
-	/* The C library keeps two for itself and refuses; they are unused. */
+	/* SIGKILL and SIGSTOP are refused, and need nothing. */
 	for (int number = 1; number < NSIG; number++)
-		(void)sigaction(number, &action, NULL);
+		(void)syscall(SYS_rt_sigaction, number, default_action, NULL,
+		    SIGNALS_BYTES);
 	(void)sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -141,7 +148,7 @@ become(const struct spawn *spawn, pid_t parent)
 	char *const no_environment[] = { NULL };
 	int program_fd;
 
-	if (die_with_parent(spawn, parent) != 0 || reset_signals() != 0)
+	if (die_with_parent(spawn, parent) != 0 || spawn_reset_signals() != 0)
 		_exit(SPAWN_EXIT_PREPARE);
 	program_fd = place_descriptors(spawn);
 	if (program_fd < 0)

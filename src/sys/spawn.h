@@ -45,4 +45,10 @@ struct spawn {
  */
 pid_t spawn_program(const struct spawn *spawn);
 
+/*
+ * Every signal to its default, none blocked: for a child between clone and
+ * exec, or one that goes on as our own program. Returns 0, or -1 with errno.
+ */
+int spawn_reset_signals(void);
+
 #endif
