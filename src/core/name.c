@@ -62,6 +62,16 @@ name_is_line(const uint8_t *wire, size_t length, const uint8_t *name,
 	return lenient_lf && end_length == 1 && end[0] == '\n';
 }
 
+bool
+name_begins_line(
+    const uint8_t *wire, size_t length, const uint8_t *name, size_t name_length)
+{
+	if (length <= name_length)
+		return equals_folded(wire, name, length);
+	return length == name_length + 1 && wire[name_length] == '\r' &&
+	    equals_folded(wire, name, name_length);
+}
+
 /* memcmp order, a shorter name before a longer one that it begins. */
 static int
 compare(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)

@@ -30,6 +30,10 @@ bool name_is_help(const uint8_t *bytes, size_t length);
 bool name_is_line(const uint8_t *wire, size_t length, const uint8_t *name,
     size_t name_length, bool lenient_lf);
 
+/* Whether wire[0..length) is how such a line, with CRLF, may begin. */
+bool name_begins_line(const uint8_t *wire, size_t length, const uint8_t *name,
+    size_t name_length);
+
 /*
  * The names table: what the parser knows of the policy, and all of it.
  * One flat block: magic u32, count u32, offsets u32[count + 1] counted from

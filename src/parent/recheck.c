@@ -7,7 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include "core/acl.h"
 #include "core/line.h"
@@ -25,6 +28,7 @@ enum comparison {
 	COMPARISON_SAME,
 	COMPARISON_DIFFERENT,
 	COMPARISON_GONE, /* the connection is in error */
+	COMPARISON_TAKEN, /* different, and taken out of the stream already */
 };
 
 static void
@@ -36,65 +40,98 @@ set_peek_offset(
 		    sizeof(offset));
 }
 
-/*
- * Reads length bytes without taking them, or, with flags 0, takes them. Both
- * stop at an urgent mark, so it may need more than one call; a peek goes on
- * behind it by SO_PEEK_OFF. Returns how many it got, or -1 on an error.
- */
-static ssize_t
-read_line(
-    const struct session *session, uint8_t *bytes, size_t length, int flags)
+/* The bytes that came, as far as tcp(7) has them in order; -1: errno. */
+static int
+count_queued(const struct session *session)
 {
-	size_t got = 0;
+	int queued;
 
-	while (got < length) {
-		ssize_t count = recv(session->fd, bytes + got, length - got,
-		    flags | MSG_DONTWAIT);
-
-		if (count < 0 && errno != EAGAIN)
-			return -1;
-		if (count <= 0)
-			break;
-		got += (size_t)count;
-	}
-	return (ssize_t)got;
+	return ioctl(session->fd, SIOCINQ, &queued) == 0 ? queued : -1;
 }
 
 /*
- * Is this what the client sent? A parser that keeps a copy of the socket
- * could move the peek offset between two peeks: so what is taken out in the
- * end is compared once more.
+ * Looks without taking. The peek offset is switched off first, so that no
+ * parser that still has the socket can move where this begins. A peek stops
+ * at an urgent mark: then what stands before the mark is compared now, and
+ * the rest when it is taken out.
  */
 static enum comparison
 compare(const struct parent *parent, const struct session *session,
-    const uint8_t *name, size_t name_length, size_t length, int flags)
+    const uint8_t *name, size_t name_length, size_t length)
 {
 	uint8_t line[LINE_MAX_BYTES];
 	ssize_t got;
 
-	if (flags == MSG_PEEK)
-		set_peek_offset(parent, session, 0);
-	got = read_line(session, line, length, flags);
-	if (got < 0)
+	set_peek_offset(parent, session, -1);
+	got = recv(session->fd, line, length, MSG_PEEK | MSG_DONTWAIT);
+	if (got < 0 && errno != EAGAIN)
 		return COMPARISON_GONE;
-	if ((size_t)got < length ||
-	    !name_is_line(line, length, name, name_length, false))
+	if (got == (ssize_t)length &&
+	    name_is_line(line, length, name, name_length, false))
+		return COMPARISON_SAME;
+	if (got <= 0 || got == (ssize_t)length ||
+	    count_queued(session) < (int)length ||
+	    !name_begins_line(line, (size_t)got, name, name_length))
 		return COMPARISON_DIFFERENT;
 	return COMPARISON_SAME;
 }
 
-/* Compares, then takes the line out: what is left is the service's. */
+/*
+ * Takes out what was compared, and compares it again. What was taken and is
+ * not the line cannot be given back: that connection must not be handed over
+ * again, or the bytes behind would be read as its line.
+ */
 static enum comparison
-take_line(const struct parent *parent, const struct session *session,
-    const uint8_t *name, size_t name_length, size_t length)
+take_compared(const struct session *session, const uint8_t *name,
+    size_t name_length, size_t length)
+{
+	uint8_t line[LINE_MAX_BYTES];
+	size_t got = 0;
+
+	while (got < length) {
+		ssize_t count =
+		    recv(session->fd, line + got, length - got, MSG_DONTWAIT);
+
+		if (count < 0 && errno != EAGAIN)
+			return COMPARISON_GONE;
+		if (count <= 0)
+			return COMPARISON_TAKEN;
+		got += (size_t)count;
+	}
+	return name_is_line(line, length, name, name_length, false)
+	    ? COMPARISON_SAME
+	    : COMPARISON_TAKEN;
+}
+
+/* Compares, then takes the line out: what is left is the service's. */
+static enum violation
+take_line(struct parent *parent, struct session *session, const uint8_t *name,
+    size_t name_length, size_t length, bool *is_taken)
 {
 	enum comparison comparison =
-	    compare(parent, session, name, name_length, length, MSG_PEEK);
+	    compare(parent, session, name, name_length, length);
 
-	set_peek_offset(parent, session, -1);
-	if (comparison != COMPARISON_SAME)
-		return comparison;
-	return compare(parent, session, name, name_length, length, 0);
+	*is_taken = false;
+	if (comparison == COMPARISON_SAME)
+		comparison = take_compared(session, name, name_length, length);
+	switch (comparison) {
+	case COMPARISON_DIFFERENT:
+		return VIOLATION_MISMATCH;
+	case COMPARISON_TAKEN:
+		settle_refuse(parent, session, REFUSAL_MISMATCH);
+		return VIOLATION_MISMATCH;
+	case COMPARISON_SAME:
+		session->generation = 0;
+		session->has_line = true;
+		*is_taken = true;
+		return VIOLATION_NONE;
+	case COMPARISON_GONE:
+		session->generation = 0;
+		session->has_line = true;
+		settle_closed(parent, session);
+		return VIOLATION_NONE;
+	}
+	return VIOLATION_MISMATCH;
 }
 
 /* The record of what this source has of this service. */
@@ -151,25 +188,19 @@ answer_name(struct parent *parent, struct session *session,
 	size_t name_length;
 	const uint8_t *name =
 	    names_get(&parent->image.names, answer->name, &name_length);
+	enum violation violation;
+	bool is_taken;
 
 	if (answer->length != name_length + 2)
 		return VIOLATION_LINE;
-	switch (take_line(parent, session, name, name_length, answer->length)) {
-	case COMPARISON_DIFFERENT:
-		return VIOLATION_MISMATCH;
-	case COMPARISON_GONE:
-		session->generation = 0;
-		session->has_line = true;
-		settle_closed(parent, session);
-		return VIOLATION_NONE;
-	case COMPARISON_SAME:
-		break;
+	violation = take_line(
+	    parent, session, name, name_length, answer->length, &is_taken);
+	if (is_taken) {
+		session->service =
+		    image_name_service(&parent->image, answer->name);
+		decide_service(parent, session);
 	}
-	session->generation = 0;
-	session->has_line = true;
-	session->service = image_name_service(&parent->image, answer->name);
-	decide_service(parent, session);
-	return VIOLATION_NONE;
+	return violation;
 }
 
 static enum violation
@@ -177,25 +208,16 @@ answer_help(struct parent *parent, struct session *session,
     const struct verdict *answer)
 {
 	const uint8_t help[] = { 'h', 'e', 'l', 'p' };
+	enum violation violation;
+	bool is_taken;
 
 	if (answer->length != sizeof(help) + 2)
 		return VIOLATION_LINE;
-	switch (
-	    take_line(parent, session, help, sizeof(help), answer->length)) {
-	case COMPARISON_DIFFERENT:
-		return VIOLATION_MISMATCH;
-	case COMPARISON_GONE:
-		session->generation = 0;
-		session->has_line = true;
-		settle_closed(parent, session);
-		return VIOLATION_NONE;
-	case COMPARISON_SAME:
-		break;
-	}
-	session->generation = 0;
-	session->has_line = true;
-	settle_help(parent, session);
-	return VIOLATION_NONE;
+	violation = take_line(
+	    parent, session, help, sizeof(help), answer->length, &is_taken);
+	if (is_taken)
+		settle_help(parent, session);
+	return violation;
 }
 
 /*

@@ -27,6 +27,7 @@ static const char *const reasons[REFUSAL_COUNT] = {
 	[REFUSAL_TIMEOUT] = "timeout",
 	[REFUSAL_STALLED] = "stalled",
 	[REFUSAL_CRASH] = "crash",
+	[REFUSAL_MISMATCH] = "mismatch",
 	[REFUSAL_LAUNCH] = "launch",
 	[REFUSAL_RESOURCES] = "resources",
 	[REFUSAL_STOPPING] = "stopping",
@@ -49,6 +50,7 @@ is_about_service(enum refusal refusal)
 	case REFUSAL_TIMEOUT:
 	case REFUSAL_STALLED:
 	case REFUSAL_CRASH:
+	case REFUSAL_MISMATCH:
 	case REFUSAL_STOPPING:
 	case REFUSAL_COUNT:
 		break;

@@ -22,6 +22,7 @@ enum refusal {
 	REFUSAL_TIMEOUT, /* no whole line in time */
 	REFUSAL_STALLED, /* woke up without a byte more: an urgent mark */
 	REFUSAL_CRASH, /* a parser died of it */
+	REFUSAL_MISMATCH, /* a parser lied about bytes behind an urgent mark */
 	REFUSAL_LAUNCH, /* a step of its launch failed */
 	REFUSAL_RESOURCES, /* descriptors or memory ran out */
 	REFUSAL_STOPPING, /* tcpmuxd is about to end */
