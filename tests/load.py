@@ -6,11 +6,18 @@
 """
 
 import json
+import signal
 import subprocess
 
 from mux import LOCAL4, program
 
-REFUSED = "-Service not available\\r\\n"
+
+def status(mux):
+    """The counters of the status line: they are right where lines get lost."""
+    mark = mux.mark()
+    mux.send_signal(signal.SIGUSR1)
+    return {key: int(value) for key, value in
+            mux.wait_log("status", since=mark).items() if value.isdigit()}
 
 
 class Load:

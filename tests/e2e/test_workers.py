@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from load import Load, assert_all_answered, run_load
+from load import Load, assert_all_answered, run_load, status
 from mux import (OK, PARSER_COMM, REFUSAL, comm, converse, eventually,
                  service)
 
@@ -19,14 +19,6 @@ NAMES = "cat\\r\\ntrue\\r\\n"  # what HELP tells, for the load generator
 ASK_HELP = ("--request", "HELP\\r\\n", "--expect", NAMES)
 CAT = service("cat", "exec /bin/cat")
 TRUE = service("true", "exec /bin/true", "sessions 500", "per-source 500")
-
-
-def status(mux):
-    mark = mux.mark()
-    mux.send_signal(signal.SIGUSR1)
-    return {key: int(value) for key, value in
-            mux.wait_log("status", since=mark).items()
-            if value.isdigit()}
 
 
 def workers(mux):

@@ -1,0 +1,217 @@
+"""A crowd at the door: thousands who wait, and those they must not hurt.
+
+Clients that say nothing more, or a byte a second, are gone at the deadline
+and leave nothing behind; a full house turns out the eldest of the heaviest
+neighbourhood; one source has no more than its share.
+"""
+
+import contextlib
+import resource
+import socket
+import time
+
+import pytest
+
+from load import Load, assert_all_answered, run_load, status
+from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
+                 service)
+
+CAT = service("cat", "exec /bin/cat")
+NAMES = "cat\\r\\n"
+ASK_HELP = ("--request", "HELP\\r\\n", "--expect", NAMES)
+SLOW, DRIP = 5000, 1000
+DEADLINE = 2  # seconds; the policy's, to be quick
+LINGERING_MOST = 1024
+SOL_IPV6, IPV6_FREEBIND = 41, 78
+
+
+@pytest.fixture
+def crowd_mux(mux_factory):
+    """With room for the whole crowd at once, if it is from many sources."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 10000:
+        pytest.skip("needs 10,000 descriptors")
+    return mux_factory(
+        CAT, listen=(LOCAL4,), parser=(f"timeout {DEADLINE}s",),
+        admission=("allow any", "pending 7000"))
+
+
+def hold(mux, sources):
+    """The crowd comes and is held; good clients are asked in its midst."""
+    with Load(mux, "--slow", SLOW, "--slow-text", "ca", "--drip", DRIP,
+              "--held-sources", sources, "--clients", 0,
+              "--seconds", DEADLINE + 10) as crowd:
+        good = run_load(mux, *ASK_HELP, "--clients", 4, "--seconds", 1)
+        served = 0
+        while crowd.is_running:
+            assert mux.request("cat", b"x", source="127.3.0.1") == \
+                (OK, b"x")
+            served += 1
+        result = crowd.finish()
+    assert_all_answered(good)
+    assert good["ok"] > 10 and served > 3
+    assert result["held_opened"] == SLOW + DRIP
+    assert result["held_open"] == 0, result
+    # Timed from when the last had come.
+    assert result["held_last_s"] < DEADLINE + 1.5, result
+    return result
+
+
+def test_a_crowd_from_many_sources(crowd_mux):
+    mux, sizes = crowd_mux, []
+    baseline = mux.fd_count()
+    for wave in range(2):
+        result = hold(mux, SLOW + DRIP)
+        # They had room, so each was there until the deadline, and was told.
+        assert result["held_answered"] == SLOW + DRIP
+        assert result["held_reset"] == 0
+        counted = status(mux)
+        assert counted["timed_out"] == (wave + 1) * (SLOW + DRIP)
+        # As many lines as refusals, but for those that were lost, counted.
+        assert len(mux.logs("refuse", reason="timeout")) >= \
+            counted["timed_out"] - counted["log_lost"]
+        eventually(lambda: mux.fd_count() <= baseline,
+                   what="the baseline of descriptors")
+        sizes.append(mux.rss())
+    # The first wave touches the tables; after it nothing may grow.
+    assert sizes[1] <= sizes[0] + (256 << 10), sizes
+
+
+def test_a_crowd_from_one_source(crowd_mux):
+    mux = crowd_mux
+    baseline, size = mux.fd_count(), mux.rss()
+    result = hold(mux, 1)
+    assert result["held_closed"] + result["held_reset"] == SLOW + DRIP
+    # Only as many as one source may have were let in, at the same time.
+    assert result["held_answered"] <= 8
+    counted = status(mux)
+    assert counted["shut_out"] >= SLOW + DRIP - 8
+    assert counted["evicted"] == 0
+    assert mux.logs("shut-out", reason="pending-per-source")
+    eventually(lambda: mux.fd_count() <= baseline,
+               what="the baseline of descriptors")
+    assert mux.rss() <= size + (1 << 20)
+
+
+def half_open(mux, source, addr=LOCAL4):
+    """A client that has sent half a line, and is known to be inside."""
+    if addr == LOCAL4:
+        sock = mux.connect(source=source)
+    else:
+        with mux._inside():
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        sock.setsockopt(SOL_IPV6, IPV6_FREEBIND, 1)
+        sock.settimeout(15)
+        sock.bind((source, 0))
+        sock.connect((addr, mux.port))
+        mux._sockets.append(sock)
+    sock.sendall(b"ca")
+    return sock
+
+
+def evicted(mux, count):
+    if count:
+        mux.wait_log("evict", count=count)
+    return [line["addr"] for line in mux.logs("evict")]
+
+
+def come_one_by_one(mux, sources, addr=LOCAL4):
+    """They are let in in the order in which they come: that is their age."""
+    return [half_open(mux, source, addr) for source in sources]
+
+
+def test_a_full_house_evicts_the_heaviest_neighbourhoods_eldest(mux_factory):
+    mux = mux_factory(CAT, admission=("allow any", "pending 16"))
+    crowded = [f"127.9.9.{i + 1}" for i in range(12)]
+    others = [f"127.10.{i}.1" for i in range(4)]
+    # The others' eldest is older than all of the crowd.
+    socks = dict(zip(others, come_one_by_one(mux, others)))
+    socks.update(zip(crowded, come_one_by_one(mux, crowded)))
+    # A good client needs room, and gets it at once.
+    assert mux.request("cat", b"x", source="127.77.0.1") == (OK, b"x")
+    assert evicted(mux, 1) == crowded[:1]
+    newcomers = [f"127.20.{i}.1" for i in range(12)]
+    socks.update(zip(newcomers, come_one_by_one(mux, newcomers)))
+    # The first found a place free; then the crowd pays until it is but one.
+    assert evicted(mux, 12)[1:] == crowded[1:11] + others[:1]
+    gone = set(evicted(mux, 12))
+    for source, sock in socks.items():
+        if source in gone:
+            with contextlib.suppress(ConnectionResetError):
+                assert converse(sock) == REFUSAL
+        else:
+            sock.sendall(b"t\r\nhello")
+            assert converse(sock) == OK + b"hello", source
+    assert len(evicted(mux, 0)) == 12
+
+
+def test_neighbourhoods_of_ipv6_are_48_bits(mux_factory):
+    if not IS_ROOT:
+        pytest.skip("addresses of its own need root")
+    mux = mux_factory(CAT, admission=("allow any", "pending 6"))
+    mux.netns.ip("-6", "route", "add", "local", "fd7f::/16", "dev", "lo")
+    crowded = [f"fd7f:0:1:{i}::1" for i in range(3)]
+    others = [f"fd7f:0:{i + 2}::1" for i in range(3)]
+    socks = come_one_by_one(mux, others + crowded, LOCAL6)
+    assert mux.request("cat", b"x") == (OK, b"x")
+    assert evicted(mux, 1) == ["fd7f:0:1::1"]
+    for sock in socks:
+        sock.close()
+
+
+def closed_without_text(mux, source):
+    with mux.connect(source=source) as sock:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(b"cat\r\nx")
+            assert sock.recv(100) == b""
+
+
+def test_a_source_has_its_share_of_the_door(mux_factory):
+    mux = mux_factory(CAT, admission=("allow any", "pending-per-source 3"))
+    socks = [half_open(mux, "127.9.9.9") for _ in range(3)]
+    closed_without_text(mux, "127.9.9.9")
+    line = mux.wait_log("shut-out", reason="pending-per-source")
+    assert line["addr"] == "127.9.9.9"
+    # Its neighbour is another source.
+    assert mux.request("cat", b"x", source="127.9.9.10") == (OK, b"x")
+    socks[0].sendall(b"t\r\nhello")
+    assert converse(socks[0]) == OK + b"hello"
+    assert mux.request("cat", b"x", source="127.9.9.9") == (OK, b"x")
+    for sock in socks:
+        sock.close()
+
+
+def test_a_source_has_its_share_of_the_sessions(mux_factory):
+    mux = mux_factory(CAT, admission=("allow any", "per-source 2"))
+    socks = []
+    for _ in range(2):
+        sock = mux.connect(source="127.9.9.9")
+        sock.sendall(b"cat\r\n")
+        assert sock.recv(3, socket.MSG_WAITALL) == OK
+        socks.append(sock)
+    closed_without_text(mux, "127.9.9.9")
+    assert mux.wait_log("shut-out")["reason"] == "per-source"
+    assert mux.request("cat", b"x", source="127.9.9.10") == (OK, b"x")
+    assert converse(socks[0], b"bye") == b"bye"
+    mux.wait_log("exit", count=2)
+    assert mux.request("cat", b"x", source="127.9.9.9") == (OK, b"x")
+
+
+def test_the_refused_may_linger_but_not_crowd(mux_factory):
+    """They have their answer and do not go: bounded in number and time."""
+    mux = mux_factory(CAT)
+    baseline = mux.fd_count()
+    socks = []
+    for i in range(LINGERING_MOST + 200):
+        sock = mux.connect(source=f"127.30.{i % 100}.1")
+        sock.sendall(b"none\r\n")
+        socks.append(sock)
+    eventually(lambda: status(mux)["refused"] == len(socks))
+    begun = time.monotonic()
+    assert mux.fd_count() <= baseline + LINGERING_MOST
+    assert mux.request("cat", b"x") == (OK, b"x")
+    eventually(lambda: mux.fd_count() <= baseline, timeout=8,
+               what="the end of those who linger")
+    assert time.monotonic() - begun < 7
+    for sock in socks:
+        assert sock.recv(100) == REFUSAL
+        sock.close()
