@@ -86,7 +86,6 @@ check(const struct options *options)
 		.policy_path = options->policy_path,
 		.skips_system = options->skips_system,
 		.is_verbose = options->is_verbose,
-		.is_debug = options->is_debug,
 	};
 	int image_fd = loader_run(&wanted, STDERR_FILENO, LIMIT_LOADER_MS);
 

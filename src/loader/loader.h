@@ -16,7 +16,6 @@ struct loader_options {
 	bool skips_system; /* no users, paths, ownership: the image is not
 			      for use, only its being made says something */
 	bool is_verbose; /* notes too, not only warnings */
-	bool is_debug;
 };
 
 /*

@@ -76,8 +76,7 @@ open_one(struct parent *parent, const struct image_listen *wanted)
 	if (fd < 0)
 		return -1;
 	if (set_options(parent, fd, wanted->addr.family == ADDR_V6) != 0 ||
-	    bind(fd, (const struct sockaddr *)&storage, length) != 0 ||
-	    listen(fd, LIMIT_BACKLOG) != 0)
+	    bind(fd, (const struct sockaddr *)&storage, length) != 0)
 		fd_close(&fd);
 	return fd;
 }
@@ -136,7 +135,8 @@ listen_arm(struct parent *parent)
 	struct listeners *listeners = &parent->listeners;
 
 	for (uint32_t i = 0; i < listeners->count; i++) {
-		if (loop_add(&parent->loop, listeners->all[i].fd, EPOLLIN,
+		if (listen(listeners->all[i].fd, LIMIT_BACKLOG) != 0 ||
+		    loop_add(&parent->loop, listeners->all[i].fd, EPOLLIN,
 			loop_token(TOKEN_LISTENER, i)) != 0)
 			return -1;
 		listeners->all[i].is_armed = true;

@@ -19,12 +19,12 @@ struct listeners {
 };
 
 /*
- * Binds and listens on every address of the policy; nothing is accepted yet.
- * Returns 0, or -1 after logging which address and why.
+ * Binds every address of the policy; nobody can connect yet. Returns 0, or -1
+ * after logging which address and why.
  */
 int listen_open(struct parent *parent);
 
-/* Starts to accept. 0, or -1 with errno. */
+/* Listens and starts to accept. 0, or -1 with errno. */
 int listen_arm(struct parent *parent);
 
 /* Stops for good: closes every listening socket. */

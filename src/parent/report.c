@@ -24,7 +24,7 @@
 struct needed {
 	unsigned capability;
 	const char *name;
-	const char *without; /* what cannot be done then */
+	const char *without; /* what cannot be done then; NULL: nothing yet */
 };
 
 static const struct needed needed[] = {
@@ -35,7 +35,7 @@ static const struct needed needed[] = {
 	{ CAP_SYS_CHROOT, "sys_chroot", "change a root directory" },
 	{ CAP_SYS_ADMIN, "sys_admin", "make namespaces" },
 	{ CAP_KILL, "kill", "end a session of another user" },
-	{ CAP_SYS_RESOURCE, "sys_resource", "raise a hard limit" },
+	{ CAP_SYS_RESOURCE, "sys_resource", NULL },
 	{ CAP_DAC_READ_SEARCH, "dac_read_search", "read any policy file" },
 };
 
@@ -127,7 +127,8 @@ tell_capabilities(const struct parent *parent)
 	for (size_t i = 0; i < NEEDED; i++) {
 		char text[128];
 
-		if (capng_have_capability(
+		if (needed[i].without == NULL ||
+		    capng_have_capability(
 			CAPNG_EFFECTIVE, needed[i].capability) == 1)
 			continue;
 		(void)snprintf(text, sizeof(text),

@@ -266,7 +266,7 @@ settle_resume_help(struct parent *parent, struct session *session)
 	if (reply_help_is_done(image, session->cursor))
 		finish_help(parent, session);
 	else if (session_watch(parent, session, EPOLLOUT) != 0)
-		settle_refuse(parent, session, REFUSAL_RESOURCES);
+		settle_closed(parent, session);
 }
 
 void
