@@ -30,7 +30,7 @@ int
 main(int argc, char *argv[])
 {
 	static struct base base;
-	static struct plan plan;
+	static _Alignas(PLAN_ALIGNMENT) struct plan plan;
 	struct received received;
 	enum receive_result result;
 

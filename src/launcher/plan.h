@@ -16,6 +16,10 @@
 #define PLAN_PEER_WORD_BYTES (16u + ADDR_TEXT_BYTES)
 #define PLAN_REPLY_MAX (1u + IMAGE_LINE_TEXT_MAX + 2u)
 
+/* Where a plan should begin: what most services use of it is one page then,
+ * the only one that a launch has to copy. */
+#define PLAN_ALIGNMENT 4096
+
 /*
  * Everything that a launched child needs to know, worked out before the
  * clone: the child only carries it out. Pointers lead into the image, and
@@ -24,17 +28,17 @@
 struct plan {
 	const struct image_service *service;
 	const char *program, *chdir;
-	const char *argv[IMAGE_ARGV_MAX + 1];
-	const char *envp[PLAN_PEER_WORDS + IMAGE_ENV_MAX + 1];
 	const uint32_t *groups; /* NULL: those it has, only counted */
 	uint32_t group_count;
 	uint32_t uid, gid;
 	uint64_t capabilities; /* kept: permitted and effective */
 	uint64_t inheritable; /* of these; ambient too */
 	bool has_new_privileges;
-	char reply[PLAN_REPLY_MAX]; /* not terminated */
 	size_t reply_length; /* 0: the service speaks first */
+	char reply[PLAN_REPLY_MAX]; /* not terminated */
 	char peer_words[PLAN_PEER_WORDS][PLAN_PEER_WORD_BYTES];
+	const char *argv[IMAGE_ARGV_MAX + 1];
+	const char *envp[PLAN_PEER_WORDS + IMAGE_ENV_MAX + 1];
 };
 
 /*

@@ -9,7 +9,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #define HEAD_BYTES 1024u /* the headers of nearly all programs, in one read */
 #define LINE_BYTES 256u /* as much of a `#!` line as the kernel looks at */
+#define LOADER_BYTES 512u /* of a path in PT_INTERP: none is nearly as long */
 #define HEADERS_MAX 64u /* program headers of one file */
 #define SCRIPTS_MAX 5 /* `#!` naming `#!`: the kernel follows as many */
 
@@ -105,7 +105,7 @@ is_native(const Elf64_Ehdr *header)
 static int
 check_loader(const struct file *file, const Elf64_Phdr *header)
 {
-	char path[PATH_MAX];
+	char path[LOADER_BYTES];
 
 	if (header->p_filesz < 2 || header->p_filesz > sizeof(path))
 		return refuse(ENOEXEC);
@@ -120,18 +120,21 @@ static int
 check_elf(const struct file *file)
 {
 	Elf64_Ehdr header;
-	Elf64_Phdr segments[HEADERS_MAX];
+	Elf64_Phdr segment;
 
 	if (file_read(file, &header, sizeof(header), 0) != 0)
 		return -1;
 	if (!is_native(&header))
 		return refuse(ENOEXEC);
-	if (file_read(file, segments, header.e_phnum * sizeof(segments[0]),
-		header.e_phoff) != 0)
-		return -1;
-	for (size_t i = 0; i < header.e_phnum; i++)
-		if (segments[i].p_type == PT_INTERP)
-			return check_loader(file, &segments[i]);
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		if (header.e_phoff > INT64_MAX - HEADERS_MAX * sizeof(segment))
+			return refuse(ENOEXEC);
+		if (file_read(file, &segment, sizeof(segment),
+			header.e_phoff + i * sizeof(segment)) != 0)
+			return -1;
+		if (segment.p_type == PT_INTERP)
+			return check_loader(file, &segment);
+	}
 	return 0;
 }
 
