@@ -116,26 +116,27 @@ check_loader(const struct file *file, const Elf64_Phdr *header)
 	return check_executable(path) == 0 ? 0 : refuse(ELIBACC);
 }
 
+/* All of its headers have to be there: execve reads them all. */
 static int
 check_elf(const struct file *file)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segment;
+	Elf64_Phdr loader = { .p_type = PT_NULL };
 
 	if (file_read(file, &header, sizeof(header), 0) != 0)
 		return -1;
-	if (!is_native(&header))
+	if (!is_native(&header) ||
+	    header.e_phoff > INT64_MAX - HEADERS_MAX * sizeof(segment))
 		return refuse(ENOEXEC);
 	for (unsigned i = 0; i < header.e_phnum; i++) {
-		if (header.e_phoff > INT64_MAX - HEADERS_MAX * sizeof(segment))
-			return refuse(ENOEXEC);
 		if (file_read(file, &segment, sizeof(segment),
 			header.e_phoff + i * sizeof(segment)) != 0)
 			return -1;
-		if (segment.p_type == PT_INTERP)
-			return check_loader(file, &segment);
+		if (segment.p_type == PT_INTERP && loader.p_type == PT_NULL)
+			loader = segment;
 	}
-	return 0;
+	return loader.p_type == PT_NULL ? 0 : check_loader(file, &loader);
 }
 
 /* The first word behind `#!`, as the kernel reads it, execve(2). */
