@@ -95,6 +95,13 @@ REFUSED = {
 }
 
 
+# Why, in the log; no client is told.
+REASONS = {"unknown": "unknown", "prefix-of-a-name": "unknown",
+           "unknown-of-127": "unknown", "prefix-of-the-longest": "unknown",
+           "help-and-more": "unknown", "disabled": "disabled",
+           "denied": "denied"}
+
+
 @pytest.fixture(scope="module")
 def mux(shared_mux_factory):
     return shared_mux_factory(
@@ -177,8 +184,11 @@ def test_service_of_a_split_line_gets_each_byte_at_once(mux, addr):
 def test_refusal_over_every_split(mux, row, tail, addr):
     asks = [Ask(pieces, tail, ends=bool(tail), label=row)
             for pieces in some_splits(REFUSED[row])]
+    mark = mux.mark()
     for ask, answer in wave(mux, asks, addr=addr):
         assert answer == REFUSAL, ask
+    mux.wait_log("refuse", since=mark, count=len(asks),
+                 reason=REASONS.get(row, "malformed"))
 
 
 @both_families

@@ -488,26 +488,33 @@ def test_debian_xinetd_no_name_service_is_even_there(mux):
                     if "libnss" in line or "libresolv" in line]
 
 
-@only_root
-def test_debian_xinetd_parent_connects_nowhere(mux, tmp_path):
-    """Seen from outside: the parent makes no socket and connects none."""
+@contextlib.contextmanager
+def traced(pid, trace, *words):
+    """The process under strace, with these options, writing to trace."""
+    if not IS_ROOT:
+        pytest.skip("only root can trace an undumpable process")
     if shutil.which("strace") is None:
         pytest.skip("no strace")
-    trace = tmp_path / "trace"
-    with subprocess.Popen(
-            ["strace", "-o", str(trace), "-e",
-             "trace=socket,connect,sendto,accept4", "-p", str(mux.pid)],
-            stderr=subprocess.PIPE, text=True) as tracer:
+    with subprocess.Popen(["strace", "-o", str(trace), *words, "-p",
+                           str(pid)], stderr=subprocess.PIPE,
+                          text=True) as tracer:
         try:
             first = tracer.stderr.readline()
             if "attached" not in first:
                 pytest.skip(f"cannot trace here: {first.strip()}")
-            assert mux.request("cat", b"x") == (OK, b"x")
-            mux.refused("no")
+            yield
         finally:
             tracer.terminate()
             tracer.wait(10)
-    calls = trace.read_text()
+
+
+def test_debian_xinetd_parent_connects_nowhere(mux, tmp_path):
+    """Seen from outside: the parent makes no socket and connects none."""
+    with traced(mux.pid, tmp_path / "trace", "-e",
+                "trace=socket,connect,sendto,accept4"):
+        assert mux.request("cat", b"x") == (OK, b"x")
+        mux.refused("no")
+    calls = (tmp_path / "trace").read_text()
     assert "accept4(" in calls and "sendto(" in calls
     assert "socket(" not in calls and "connect(" not in calls
 
@@ -542,3 +549,35 @@ def test_netbsd_rst_does_not_end_daemon(mux, key):
     assert mux.process.poll() is None
     assert mux.parsers() + mux.launchers() == rooms
     assert not mux.logs(level="error")
+
+
+# --- our own ----------------------------------------------------------------
+
+def test_no_session_is_reaped_as_a_stranger(mux_factory, tmp_path):
+    """A service that begins and ends while the parent is between reading
+    who began and asking who ended was reaped, and its session stayed for
+    ever. Made slow there, the parent had that of every other one."""
+    mux = mux_factory(service("cat", CAT, "stderr null"),
+                      admission=("allow any", "pending-per-source 100"),
+                      defaults=("sessions 100", "per-source 100"))
+    with traced(mux.pid, tmp_path / "trace", "-e", "trace=waitid", "-e",
+                "inject=waitid:delay_enter=10000"):
+        asks = [Ask([b"cat\r\n"], b"x") for _ in range(30)]
+        for ask, answer in wave(mux, asks):
+            assert answer == OK + b"x"
+        mux.wait_log("exit", count=30)
+
+
+def test_daemon_started_with_sigchld_ignored_counts_its_children(mux):
+    """As `mux` is: the kernel would reap them, and the parent never hear."""
+    mark = mux.mark()
+    for _ in range(10):
+        assert mux.request("cat", b"x") == (OK, b"x")
+    mux.wait_log("exit", since=mark, service="cat", count=10)
+
+
+def test_program_may_be_a_symbolic_link(mux_factory):
+    """/bin/sh is one, and /bin another, on Debian."""
+    assert os.path.realpath("/bin/sh") != "/bin/sh"
+    mux = mux_factory(service("sh", "exec /bin/sh -c 'exec cat'"))
+    assert mux.request("sh", b"x") == (OK, b"x")
