@@ -201,8 +201,10 @@ def test_first_bad_byte_decides(mux, addr):
               if byte != 0x0a]
     lines = [line for line in lines if line != b"\r"]
     asks = [Ask([line], ends=False) for line in lines]
+    mark = mux.mark()
     for ask, answer in wave(mux, asks, addr=addr):
         assert answer == REFUSAL, ask
+    mux.wait_log("refuse", since=mark, count=len(asks), reason="malformed")
 
 
 @both_families
@@ -213,8 +215,10 @@ def test_fin_behind_a_partial_line(mux, line, addr):
     asks = [Ask(pieces) for end in range(1, len(line))
             for pieces in ([line[:end]], [line[:end - 1], line[end - 1:end]])
             if all(pieces)]
+    mark = mux.mark()
     for ask, answer in wave(mux, asks, addr=addr):
         assert answer == REFUSAL, ask
+    mux.wait_log("refuse", since=mark, count=len(asks), reason="malformed")
 
 
 def test_refusal_is_one_segment_with_the_end(mux):
