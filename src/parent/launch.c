@@ -288,6 +288,9 @@ launch_receive(struct parent *parent, uint32_t index)
 
 		if (message.length < 0 && errno == EAGAIN)
 			return;
+		/* Told once, and ahead of what was sent before: unix(7). */
+		if (message.length < 0 && errno == ECONNRESET)
+			continue;
 		if (message.length <= 0) {
 			/* SIGCHLD will tell why. */
 			(void)loop_remove(&parent->loop, launcher->channel_fd);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/step.h"
@@ -193,10 +194,10 @@ launch_reap(struct parent *parent, pid_t pid, int status)
 		log_end();
 		/* What it had not launched ends with its status pipes. */
 		launch_start_settled(parent, i);
-		launch_receive(parent, i);
+		/* A child of it either was heard, or cannot be and ends. */
 		if (launcher->channel_fd >= 0)
-			(void)loop_remove(&parent->loop, launcher->channel_fd);
-		fd_close(&launcher->channel_fd);
+			(void)shutdown(launcher->channel_fd, SHUT_RD);
+		launch_receive(parent, i);
 		launcher->pid = 0;
 		launcher->is_ready = false;
 		add_backoff(parent, launcher);

@@ -159,6 +159,11 @@ reap_one(struct parent *parent, pid_t pid)
 	struct rusage usage;
 	int status;
 
+	if (session == NULL) {
+		/* It has said who it is, perhaps since we last listened. */
+		launch_receive_all(parent);
+		session = session_of(parent, pid);
+	}
 	if (session != NULL)
 		end_leftovers(session);
 	if (wait4(pid, &status, WNOHANG, &usage) != pid)
@@ -183,8 +188,6 @@ reap_children(struct parent *parent)
 {
 	siginfo_t ended;
 
-	/* Whoever has ended has said who it is before: that comes first. */
-	launch_receive_all(parent);
 	for (;;) {
 		memset(&ended, 0, sizeof(ended));
 		if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) !=
@@ -195,6 +198,17 @@ reap_children(struct parent *parent)
 	}
 }
 
+/* Its group, and itself wherever it is: setpgid(2) lets it move away. */
+static void
+signal_session(const struct session *session, int signal_number)
+{
+	pid_t pid = session->pid;
+
+	(void)kill(-pid, signal_number);
+	if (signal_number == SIGKILL || getpgid(pid) != pid)
+		(void)kill(pid, signal_number);
+}
+
 void
 reap_signal_all(struct parent *parent, int signal_number)
 {
@@ -202,7 +216,7 @@ reap_signal_all(struct parent *parent, int signal_number)
 		const struct session *session = session_at(parent, i);
 
 		if (session->pid != 0 && !session->keeps_leftovers)
-			(void)kill(-session->pid, signal_number);
+			signal_session(session, signal_number);
 	}
 }
 
