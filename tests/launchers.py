@@ -14,12 +14,14 @@ import array
 import collections
 import contextlib
 import os
+import pathlib
 import resource
 import select
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 
 from mux import program
 from rooms import SEALS, STEPS, memfd
@@ -32,6 +34,14 @@ SELF, NEW_PRIVILEGES, CAPABILITIES_ALL, DISABLED = 0x08, 0x04, 0x10, 0x01
 _ADDR = struct.Struct("<BHI16s")
 _LAUNCH = struct.Struct("<QIB")
 _STATUS = struct.Struct("<II")
+
+
+@contextlib.contextmanager
+def public_directory():
+    """One that services may look into, which pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-") as path:
+        os.chmod(path, 0o755)
+        yield pathlib.Path(path)
 
 
 def image(words=(), **keys):
@@ -294,6 +304,11 @@ def peer_env(peer, local):
     return [f"{name}={value}" for name, value in zip(PEER_WORDS, values)]
 
 
+def _is_probe_sanitized():
+    with open(program("tests/tools/probe"), "rb") as probe:
+        return b"__asan_init" in probe.read()
+
+
 def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
            umask=0o077, cwd="/", kept=0, bounding=0, inheritable=None,
            securebits=NOROOT_LOCKED, no_new_privs=1, keepalive=0,
@@ -328,6 +343,8 @@ def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
         "peek_off": ["-1"], "user_timeout": ["0"], "filter": ["0"],
         "linger": ["0 0"], "keepalive": ["1" if keepalive else "0"],
     }
+    if _is_probe_sanitized():
+        del said["SigCgt"]  # the sanitizer's own handlers
     with open(f"/proc/{launched_by}/oom_score_adj") as file:
         said["oom_score_adj"] = [file.read().strip()]
     if keepalive:

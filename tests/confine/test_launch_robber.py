@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from launchers import NEW_PRIVILEGES, Launcher, parse_probe
+from launchers import NEW_PRIVILEGES, Launcher, parse_probe, public_directory
 from mux import IS_ROOT, program
 from rooms import unsanitized
 
@@ -82,16 +82,15 @@ def test_new_privileges_are_without_a_domain(victim):
         assert set(acts(session, victim).values()) == {"done"}
 
 
-def test_sessions_can_still_rename_and_link(tmp_path):
+def test_sessions_can_still_rename_and_link():
     """A domain takes nothing away but the way into other sessions."""
-    for directory in (tmp_path / "a", tmp_path / "b"):
-        directory.mkdir()
-        directory.chmod(0o777)
-    for parent in [tmp_path, *tmp_path.parents][:-2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    script = ("cd '%s'; echo x >a/f; ln a/f b/g; mv a/f b/h; mkdir a/d; "
-              "mv a/d b; ls b" % tmp_path)
-    with Launcher(program="/bin/sh", uid=UID, gid=UID, stderr="socket",
-                  words=["arg=sh", "arg=-c", f"arg={script}"]) as launcher:
-        with launcher.launch() as session:
-            assert session.read() == b"+\r\nd\ng\nh\n"
+    with public_directory() as place:
+        for directory in (place / "a", place / "b"):
+            directory.mkdir()
+            directory.chmod(0o777)
+        script = ("cd '%s'; echo x >a/f; ln a/f b/g; mv a/f b/h; mkdir a/d; "
+                  "mv a/d b; ls b" % place)
+        with Launcher(program="/bin/sh", uid=UID, gid=UID, stderr="socket",
+                      words=["arg=sh", "arg=-c", f"arg={script}"]) as launcher:
+            with launcher.launch() as session:
+                assert session.read() == b"+\r\nd\ng\nh\n"

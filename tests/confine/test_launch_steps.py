@@ -187,21 +187,17 @@ def refused_program(path, **keys):
 
 
 @pytest.fixture
-def place(tmp_path):
-    """Makes files that nobody can come to: place(name, content, mode)."""
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents:
-        if parent != parent.parent and os.stat(parent).st_uid == os.getuid():
-            os.chmod(parent, os.stat(parent).st_mode | 0o011)
+def place():
+    """Makes files of root's, in place.directory: place(name, content, mode)."""
+    with launchers.public_directory() as directory:
+        def make(name, content=b"", mode=0o755):
+            path = directory / name
+            path.write_bytes(content)
+            path.chmod(mode)
+            return str(path)
 
-    def make(name, content=b"", mode=0o755):
-        path = tmp_path / name
-        path.write_bytes(content)
-        os.chmod(path, mode)
-        return str(path)
-
-    make.directory = str(tmp_path)
-    return make
+        make.directory = str(directory)
+        yield make
 
 
 def elf(machine=None, elf_class=2, kind=3, phentsize=56, phnum=1, phoff=64,

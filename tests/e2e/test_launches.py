@@ -1,7 +1,6 @@
 """What a real tcpmuxd gives the services of a policy, and what it says and
 does when a launch fails."""
 
-import contextlib
 import grp
 import os
 import pwd
@@ -12,12 +11,18 @@ import socket
 import pytest
 
 from launchers import (assert_descriptors, assert_golden, golden, limits_of,
-                       own, parse_probe, peer_env)
+                       own, parse_probe, peer_env, public_directory)
 from mux import IS_ROOT, LOCAL4, LOCAL6, eventually, program, service
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NET_RAW, KILL = 1 << 13, 1 << 5
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs users and root")
+
+
+@pytest.fixture
+def place():
+    with public_directory() as directory:
+        yield directory
 
 
 def probe(name, *lines, **keywords):
@@ -124,14 +129,11 @@ def test_stderr_goes_to_the_log(mux_factory):
     (b"#!/nonexistent/interpreter\n", 0o755, "program", "ENOENT"),
     (b"no program at all", 0o755, "program", "ENOEXEC"),
 ])
-def test_a_failed_launch_gets_the_refusal(mux_factory, tmp_path, content,
-                                          mode, step, error):
-    path = tmp_path / "program"
+def test_a_failed_launch_gets_the_refusal(mux_factory, place, content, mode,
+                                          step, error):
+    path = place / "program"
     path.write_bytes(content)
     path.chmod(mode)
-    for parent in [tmp_path, *tmp_path.parents][:-1]:
-        with contextlib.suppress(PermissionError):
-            parent.chmod(parent.stat().st_mode | 0o011)
     mux = mux_factory(service("broken", f"exec {path}"),
                       service("cat", "exec /bin/cat"))
     # Who is not root may not look into them, not even into its own.
@@ -146,11 +148,8 @@ def test_a_failed_launch_gets_the_refusal(mux_factory, tmp_path, content,
                "the end of the failed launches' descriptors")
 
 
-def test_a_program_that_goes_away_and_comes_back(mux_factory, tmp_path):
-    path = tmp_path / "program"
-    for parent in [tmp_path, *tmp_path.parents][:-1]:
-        with contextlib.suppress(PermissionError):
-            parent.chmod(parent.stat().st_mode | 0o011)
+def test_a_program_that_goes_away_and_comes_back(mux_factory, place):
+    path = place / "program"
     path.write_text("#!/bin/echo one\n")
     path.chmod(0o755)
     mux = mux_factory(service("changing", f"exec {path}"))

@@ -197,7 +197,8 @@ start_answering(void)
 static int
 aside(const char *text)
 {
-	const int fd = fcntl(atoi(text), F_DUPFD_CLOEXEC, ABOVE);
+	const int fd =
+	    fcntl((int)strtol(text, NULL, 10), F_DUPFD_CLOEXEC, ABOVE);
 
 	if (fd == -1)
 		err(2, "descriptor %s", text);

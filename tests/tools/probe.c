@@ -97,7 +97,7 @@ say_descriptors(void)
 	if (directory == NULL)
 		printf("fd error %d\n", errno);
 	while (directory != NULL && (entry = readdir(directory)) != NULL) {
-		int fd = atoi(entry->d_name);
+		int fd = (int)strtol(entry->d_name, NULL, 10);
 		struct stat status;
 
 		if (entry->d_name[0] == '.' || fd == dirfd(directory) ||
