@@ -268,7 +268,8 @@ def test_who_leaves_in_the_middle_costs_nothing(crowded):
 
 
 def test_daemon_sleeps_while_a_reader_does(crowded):
-    """Waiting for room must not be a loop of its own."""
+    """Waiting for room must not be a loop of its own, whatever else there
+    is to be woken by: here unread bytes and the end behind them."""
     def switches():
         with open(f"/proc/{crowded.pid}/status") as status:
             return sum(int(line.split()[1]) for line in status
@@ -276,8 +277,9 @@ def test_daemon_sleeps_while_a_reader_does(crowded):
 
     if not IS_ROOT and not os.access(f"/proc/{crowded.pid}/status", os.R_OK):
         pytest.skip("/proc does not show other users' processes")
-    with open_slowly(crowded) as slow:
+    with open_slowly(crowded, HELP + b"more\r\n") as slow:
         readable(slow)
+        slow.shutdown(socket.SHUT_WR)
         before, cpu = switches(), crowded.cpu_seconds()
         crowded.wait_log("help", reason="timeout", timeout=DEADLINE + 5,
                          port=slow.getsockname()[1])
