@@ -91,12 +91,14 @@ class Parser:
     is (step, errno), and .greeting is empty.
 
     failures: as room-start's -f; namespaces: {index: path}, its -n; channel:
-    a socket to be its channel instead; user: a uid to start it as.
+    a socket to be its channel instead; user: a uid to start it as; words: a
+    program before it all; program_name: another program than the parser.
     """
 
     def __init__(self, kind="full", uid=PARSER_ID, names=(b"git", b"rsync"),
                  block=None, seals=SEALS, failures=(), namespaces=None,
-                 channel=None, user=None, rlimits=(), words=()):
+                 channel=None, user=None, words=(),
+                 program_name="tcpmuxd-parser"):
         self.names = sorted(names)
         self.channel, end = socket.socketpair(socket.AF_UNIX,
                                               socket.SOCK_SEQPACKET)
@@ -110,7 +112,7 @@ class Parser:
             argv += ["-f", failure]
         for index, path in (namespaces or {}).items():
             argv += ["-n", f"{index}={path}"]
-        argv += [program("tcpmuxd-parser"), kind, str(uid), str(uid)]
+        argv += [program(program_name), kind, str(uid), str(uid)]
         options = {} if user is None else {
             "user": user, "group": user, "extra_groups": []}
         self._starter = subprocess.Popen(
