@@ -312,6 +312,7 @@ log_flush(void)
 	log_begin(LOG_LEVEL_WARNING, "log-lost");
 	log_number("lines", lost);
 	log_end();
+	log_sink_told(lost);
 }
 
 uint64_t

@@ -273,8 +273,17 @@ log_sink_flush(void)
 	if (!was_tried || sink.length > 0 || sink.untold != untold ||
 	    untold == 0)
 		return 0;
-	sink.untold = 0;
 	return untold;
+}
+
+void
+log_sink_told(uint64_t lines)
+{
+	if (sink.length > 0)
+		flush_collected();
+	/* A line that was to tell of losses is no loss of its own. */
+	sink.lost -= sink.untold - lines;
+	sink.untold = sink.untold == lines ? 0 : lines;
 }
 
 uint64_t

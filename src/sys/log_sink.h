@@ -17,9 +17,15 @@ void log_sink_write(enum log_level level, const char *bytes, size_t length);
 
 /*
  * Writes what was collected. Returns how many lines have been lost and not
- * been told of yet, once the sink takes lines again; else 0.
+ * been told of yet, once the sink may take lines again; else 0.
  */
 uint64_t log_sink_flush(void);
+
+/*
+ * The last line was one that told of so many; if it was not taken either,
+ * they are still to be told of.
+ */
+void log_sink_told(uint64_t lines);
 
 uint64_t log_sink_lost(void);
 
