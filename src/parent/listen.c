@@ -182,19 +182,23 @@ is_of_connection(int error)
 
 /*
  * Out of descriptors or memory. The connection stays in the backlog, so the
- * listener would be readable for ever: it is left alone for a while.
+ * listener would be readable for ever: it is left alone for a while, and so
+ * are all others, which would not fare better.
  */
 static void
-run_out(struct parent *parent, uint32_t index, int error)
+run_out(struct parent *parent, int error)
 {
+	struct listeners *listeners = &parent->listeners;
+
 	parent->counters.accept_failures++;
-	if (parent->listeners.retry_ms == 0) {
+	if (listeners->retry_ms == 0) {
 		log_begin(LOG_LEVEL_WARNING, "accept-failed");
 		log_errno(error);
 		log_end();
 	}
-	(void)arm(parent, index, false);
-	parent->listeners.retry_ms = parent->now_ms + LIMIT_ACCEPT_RETRY_MS;
+	for (uint32_t i = 0; i < listeners->count; i++)
+		(void)arm(parent, i, false);
+	listeners->retry_ms = parent->now_ms + LIMIT_ACCEPT_RETRY_MS;
 }
 
 void
@@ -216,7 +220,7 @@ listen_accept(struct parent *parent, uint32_t index)
 				return;
 			if (is_of_connection(errno))
 				continue;
-			run_out(parent, index, errno);
+			run_out(parent, errno);
 			return;
 		}
 		parent->counters.accepted++;

@@ -142,13 +142,18 @@ start(struct parent *parent, struct worker *worker)
 	gid_t gid = parent->is_root ? global->parser_gid : getegid();
 	int channel[2] = { -1, -1 };
 	int status[2] = { -1, -1 };
+	int count_fd = -1;
 	pid_t pid = -1;
 
 	if (channel_pair(channel) == 0 &&
 	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0)
 		pid = room_spawn(&parent->room, parent->workers.program_fd,
 		    channel[1], parent->names_fd, status[1], uid, gid);
-	if (pid < 0 ||
+	if (pid > 0)
+		count_fd = open_count(pid);
+	/* Without /proc nobody can be counted; for want of a descriptor of
+	 * ours nobody goes uncounted. */
+	if (pid < 0 || (count_fd < 0 && (errno == EMFILE || errno == ENFILE)) ||
 	    loop_add(&parent->loop, channel[0], EPOLLIN,
 		loop_token(TOKEN_WORKER, index_of(parent, worker))) != 0) {
 		log_spawn_failed(parent, errno);
@@ -156,11 +161,12 @@ start(struct parent *parent, struct worker *worker)
 			(void)kill(pid, SIGKILL);
 		fd_close(&channel[0]);
 		fd_close(&status[0]);
+		fd_close(&count_fd);
 	} else {
 		*worker = (struct worker){ .pid = pid,
 			.channel_fd = channel[0],
 			.status_fd = status[0],
-			.count_fd = open_count(pid),
+			.count_fd = count_fd,
 			.started_ms = parent->now_ms,
 			.audited_ms = parent->now_ms };
 		worker_enter(parent, worker, WORKER_STARTING, LIMIT_START_MS);
