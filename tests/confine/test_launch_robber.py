@@ -18,6 +18,7 @@ ABI_SCOPES = 6
 # What ptrace's permission guards, and what only a scope does.
 TRACED = ("pidfd_getfd", "readv", "writev", "mem", "environ", "maps",
           "readlink", "ptrace")
+UNSTOPPED = ("limits", "priority")  # by a uid's own, domain or not
 SCOPED = ("kill", "continue", "pidfd_signal", "tgkill", "abstract")
 
 
@@ -48,7 +49,7 @@ def acts(session, victim):
     answer = session.read_until(b"end -\n").partition(b"\r\n")[2]
     said = {act: how[0] for act, how in parse_probe(answer).items()}
     del said["end"]
-    assert set(said) == {*TRACED, *SCOPED}
+    assert set(said) == {*TRACED, *SCOPED, *UNSTOPPED}
     return said
 
 
@@ -73,6 +74,15 @@ def test_the_same_acts_outside_a_domain_succeed(victim):
     said = parse_probe(done.stdout)
     assert {act: said[act] for act in (*TRACED, *SCOPED)} == {
         act: ["done"] for act in (*TRACED, *SCOPED)}
+
+
+def test_a_domain_does_not_stop_a_change_of_limits(victim):
+    """As SECURITY.md says: prlimit and setpriority ask for the uid alone. One
+    session can end another of its uid by a limit on processor time.
+    """
+    with robber() as launcher, launcher.launch() as session:
+        said = acts(session, victim)
+    assert {said[act] for act in UNSTOPPED} == {"done"}
 
 
 def test_new_privileges_are_without_a_domain(victim):

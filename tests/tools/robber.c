@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -87,6 +88,17 @@ trace(const struct victim *victim)
 	return result;
 }
 
+/* To what it was: one of RLIMIT_CPU could end it. */
+static long
+set_limit(const struct victim *victim)
+{
+	struct rlimit limit;
+
+	if (prlimit(victim->pid, RLIMIT_CORE, NULL, &limit) != 0)
+		return -1;
+	return prlimit(victim->pid, RLIMIT_CORE, &limit, NULL);
+}
+
 static void
 rob(const struct victim *victim)
 {
@@ -111,6 +123,8 @@ rob(const struct victim *victim)
 	say("readlink", readlink(path, target, sizeof(target)));
 	say("ptrace", trace(victim));
 	say("abstract", connect_to(victim));
+	say("limits", set_limit(victim));
+	say("priority", setpriority(PRIO_PROCESS, (id_t)victim->pid, 0));
 	printf("end -\n");
 }
 
