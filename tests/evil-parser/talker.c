@@ -157,6 +157,8 @@ main(void)
 	static struct batch batch;
 
 	evil_enter(&evil);
+	while (evil_is(&evil, "no-greeting"))
+		(void)pause();
 	evil_greet();
 	for (;;) {
 		evil_receive(&evil, &batch);
