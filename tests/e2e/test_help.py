@@ -214,6 +214,27 @@ def test_slow_reader_gets_it_all_and_nobody_waits_for_it(crowded):
     crowded.wait_log("help", port=port)
 
 
+def test_list_through_the_smallest_send_buffer(netns, mux_factory):
+    """The kernel then takes a part of what it is given, even in the middle
+    of a name, and none for a while; nobody else waits for that."""
+    netns = netns({"net.ipv4.tcp_wmem": "4096 4096 4096"})
+    netns.acknowledge_at_once()
+    names = LONG[:400]
+    mux = mux_factory(*[service(name, CAT) for name in names], netns=netns)
+    with open_slowly(mux) as slow:
+        readable(slow)
+        got = []
+        while True:
+            if len(got) < 20:
+                mux.refused("unknown")
+                assert not mux.logs("help")
+            part = slow.recv(1000)
+            if not part:
+                break
+            got.append(part)
+    assert b"".join(got) == listing(names)
+
+
 def test_slow_reader_that_goes_on_sending(crowded):
     """What it sends is no reason to stop, nor to take the list back."""
     with open_slowly(crowded, HELP + b"more\r\n" * 1000) as slow:
