@@ -25,12 +25,13 @@ from netns import Netns
 
 TERMINAL = ("refuse", "help", "exit", "launch-failed", "probe", "evict",
             "shut-out")
-GOOD, HELP, UNKNOWN, MALFORMED, HALF = ("good", "help", "unknown",
-                                        "malformed", "half")
+GOOD, HELP, UNKNOWN, MALFORMED, HALF, MARK = (
+    "good", "help", "unknown", "malformed", "half", "mark")
 ALL = (GOOD, HELP, UNKNOWN, MALFORMED, HALF)
 NOBODY = ()
 REQUESTS = {GOOD: b"good\r\nhello", HELP: b"HELP\r\n",
-            UNKNOWN: b"none\r\n", MALFORMED: b"\x01no\r\n", HALF: b"goo"}
+            UNKNOWN: b"none\r\n", MALFORMED: b"\x01no\r\n", HALF: b"goo",
+            MARK: b"!now\r\n"}
 ANSWERS = {GOOD: OK + b"hello", HELP: b"bank\r\ngood\r\n", UNKNOWN: REFUSAL,
            MALFORMED: REFUSAL, HALF: OK + b"hello"}
 REASONS = {GOOD: "exit", HELP: "help", UNKNOWN: "unknown",
@@ -281,11 +282,59 @@ def dies_once(how, netns, port):
         evil.assert_clean()
 
 
+# --- evil that a client brings about ----------------------------------------
+
+def corrupted(key, netns, port):
+    """Whose bytes make every parser lie or die holds up nobody else."""
+    reason = "crash" if key[0] == "mortal" else "timeout"
+    with Evil(*key, "marked", netns=netns, port=port,
+              parser=("timeout 3s",)) as evil:
+        evil.ask(MARK, MARK, MARK)
+        slowest = 0
+        for _ in range(8):
+            begun = time.monotonic()
+            assert evil.mux.request("good", b"x") == (OK, b"x")
+            slowest = max(slowest, time.monotonic() - begun)
+        assert slowest < 2, slowest
+        for _, client, answer, _ in evil.answers():
+            assert answer == REFUSAL
+            assert evil.reason(client) == reason
+        evil.assert_clean()
+
+
+def hanging(key, netns, port):
+    """A parser that hangs costs a second each time; nobody pays for all.
+
+    Others take turns with those who have to be asked about alone, and who
+    was alone already comes after everybody else.
+    """
+    def takes(most):
+        begun = time.monotonic()
+        assert evil.mux.request("good", b"x") == (OK, b"x")
+        assert time.monotonic() - begun < most
+
+    with Evil(*key, "marked", netns=netns, port=port,
+              parser=("timeout 20s",)) as evil:
+        evil.ask(MARK, MARK, MARK, MARK)
+        evil.mux.wait_log("violation")
+        takes(2.5)  # the first of the four, alone; then it is our turn
+        # Until all have been alone.
+        evil.mux.wait_log("violation", count=5)
+        evil.ask(MARK, GOOD)  # in one batch: so both are suspects now
+        good = evil.clients[-1][1]
+        assert muxes.converse(good) == OK + b"hello"
+        assert time.monotonic() - evil.asked < 4.5
+        takes(2.5)
+
+
 CASES = {
+    ("marked", "talker", "nothing"): (hanging, ("talker", "nothing")),
     **{("always", *key): (evil_always, key) for key in EVILS},
     **{("once", *key): (evil_once, key) for key in EVILS},
     **{("always", "mortal", how): (dies_always, how) for how in DEATHS},
     **{("once", "mortal", how): (dies_once, how) for how in DEATHS},
+    **{("marked", *key): (corrupted, key) for key in (
+        ("liar", "slot"), ("talker", "half"), ("mortal", "asked-fault"))},
 }
 
 
@@ -314,42 +363,3 @@ class _Nothing:
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_evil(futures, case):
     futures[case].result()
-
-
-# --- evil that a client brings about ----------------------------------------
-
-# How many bring it about, and what is said to them. A parser that hangs
-# costs a second for each of them that it has to be asked about alone.
-MARKED = {("liar", "slot"): (3, "timeout"),
-          ("talker", "half"): (3, "timeout"),
-          ("talker", "nothing"): (1, "timeout"),
-          ("mortal", "asked-fault"): (3, "crash")}
-
-
-@pytest.fixture
-def evil(request):
-    """Evil in a namespace of its own, on any port."""
-    with contextlib.ExitStack() as stack:
-        netns = stack.enter_context(Netns()) if IS_ROOT else None
-        yield lambda *how, **keywords: stack.enter_context(
-            Evil(*how, netns=netns, port=muxes.free_port(), **keywords))
-
-
-@pytest.mark.parametrize("key", MARKED, ids="-".join)
-def test_who_corrupts_a_parser_does_not_hold_up_others(evil, key):
-    """It is asked about again and again until its deadline; they between."""
-    count, reason = MARKED[key]
-    evil = evil(*key, "marked", parser=("timeout 3s",))
-    attackers = [evil.mux.connect() for _ in range(count)]
-    for sock in attackers:
-        sock.sendall(b"!now\r\n")
-    slowest = 0
-    for _ in range(8):
-        begun = time.monotonic()
-        assert evil.mux.request("good", b"x") == (OK, b"x")
-        slowest = max(slowest, time.monotonic() - begun)
-    assert slowest < 2.5, slowest
-    for sock in attackers:
-        assert muxes.converse(sock) == REFUSAL
-        assert evil.reason(sock.getsockname()[1]) == reason
-    evil.assert_clean()
