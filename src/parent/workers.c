@@ -255,7 +255,8 @@ audit(struct parent *parent, struct worker *worker)
 	    parent->now_ms - worker->audited_ms < LIMIT_AUDIT_MS)
 		return;
 	worker->audited_ms = parent->now_ms;
-	if (fstat(worker->count_fd, &about) == 0 && about.st_size > 1)
+	if (fstat(worker->count_fd, &about) == 0 &&
+	    about.st_size > ROOM_IDLE_FDS)
 		workers_convict(parent, worker, VIOLATION_DESCRIPTORS);
 }
 

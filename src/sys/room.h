@@ -42,6 +42,14 @@ struct room {
 #define ROOM_STATUS_FD 5
 #define ROOM_NAMESPACE_FD 6
 
+/* What it keeps open between batches: the channel. A sanitizer build's parser
+ * keeps standard error too, for the report. */
+#ifdef TCPMUXD_SANITIZE
+#define ROOM_IDLE_FDS 2
+#else
+#define ROOM_IDLE_FDS 1
+#endif
+
 /*
  * Seconds of CPU time that a parser has for its whole life (RLIMIT_CPU): a
  * hundred times what the default recycling leaves a worker time for.

@@ -111,7 +111,8 @@ evil_enter(struct evil *evil)
 	*evil = (struct evil){ .is_first = false };
 	evil_read_how(evil);
 	evil_map_names(evil);
-	(void)close_range(0, 2, 0);
+	/* What an idle parser may keep (ROOM_IDLE_FDS) stays open. */
+	(void)close_range(0, ROOM_CHANNEL_FD - ROOM_IDLE_FDS, 0);
 	(void)close_range(ROOM_CHANNEL_FD + 1, ~0U, 0);
 }
 
