@@ -183,7 +183,6 @@ def assert_nothing_taken(acts):
     assert taken == set(), f"of {acts}"
 
 
-@unsanitized  # leaks could not be looked for in what nobody may trace
 def test_own_user_may_not_look_into_tcpmuxd(mux_factory):
     """Without root all of it has the uid of its services and of who started
     it; Landlock keeps only services away."""
