@@ -132,6 +132,21 @@ drop_launch(struct parent *parent, struct session *session)
 		reap_forget(parent, session);
 }
 
+/* It did not come to the launcher: refused, or, if that is gone, kept. */
+static void
+undo_launch(struct parent *parent, struct launcher *launcher,
+    struct session *session, int error)
+{
+	drop_launch(parent, session);
+	if (error != EPIPE && error != ECONNRESET) {
+		settle_refuse_launch(parent, session, "send", error);
+		return;
+	}
+	launcher->is_ready = false;
+	session_enter(parent, session, SESSION_CHOSEN);
+	session_list_push(parent, &launcher->chosen, session);
+}
+
 void
 launch_pump(struct parent *parent, struct launcher *launcher)
 {
@@ -143,12 +158,8 @@ launch_pump(struct parent *parent, struct launcher *launcher)
 		session_list_remove(parent, &launcher->chosen, session);
 		session_enter(parent, session, SESSION_LAUNCHING);
 		launcher->open++;
-		if (send_launch(parent, launcher, session) != 0) {
-			int error = errno;
-
-			drop_launch(parent, session);
-			settle_refuse_launch(parent, session, "send", error);
-		}
+		if (send_launch(parent, launcher, session) != 0)
+			undo_launch(parent, launcher, session, errno);
 	}
 }
 
@@ -212,14 +223,15 @@ log_launch(struct parent *parent, const struct session *session)
 static void
 let_go(struct parent *parent, struct session *session)
 {
-	launcher_of(parent, session)->open--;
+	struct launcher *launcher = launcher_of(parent, session);
+
+	launcher->open--;
+	launcher->backoff_ms = 0;
 	(void)loop_remove(&parent->loop, session->status_fd);
 	fd_close(&session->status_fd);
 	fd_close_shared(&session->fd);
 	log_launch(parent, session);
 	session_enter(parent, session, SESSION_RUNNING);
-	if (session->is_reaped)
-		reap_finish(parent, session, session->exit_status);
 }
 
 static void
@@ -237,8 +249,8 @@ log_launch_failed(struct parent *parent, const struct session *session,
 }
 
 /*
- * The status pipe is at its end. {reply, 0} first means that all was
- * verified and `+` was about to be sent; {exec, errno} behind it, that the
+ * The status pipe or its process is at its end. {reply, 0} first means that all
+ * was verified and `+` was about to be sent; {exec, errno} behind it, that the
  * last step failed after that; anything else, that a step failed before the
  * client was told anything, and nothing at all, that the child was killed.
  */
@@ -261,8 +273,7 @@ launch_settle(struct parent *parent, uint32_t slot)
 		first = status_decode(bytes);
 	if (length >= (ssize_t)(2 * STATUS_BYTES))
 		second = status_decode(bytes + STATUS_BYTES);
-	if (first.step != STEP_REPLY || first.error != 0 ||
-	    (session->pid == 0 && !session->is_reaped))
+	if (first.step != STEP_REPLY || first.error != 0 || session->pid == 0)
 		refuse_launch(
 		    parent, session, step_name(first.step), (int)first.error);
 	else if (second.step != STEP_NONE) {

@@ -71,7 +71,7 @@ void launch_receive(struct parent *parent, uint32_t index);
 void launch_start_settled(struct parent *parent, uint32_t index);
 void launch_settle(struct parent *parent, uint32_t slot);
 
-/* Takes in what launched children have said; before any reaping. */
+/* Takes in what launched children have said. */
 void launch_receive_all(struct parent *parent);
 
 /* If pid is a launcher's: gives up what it had not launched; true. */

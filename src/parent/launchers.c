@@ -135,11 +135,13 @@ void
 launch_tend(struct parent *parent)
 {
 	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
-		const struct launcher *launcher = &parent->launchers.all[i];
+		struct launcher *launcher = &parent->launchers.all[i];
 
 		if (launcher->is_wanted && launcher->pid == 0 &&
 		    parent->now_ms >= launcher->spawn_ms)
 			start(parent, i);
+		/* A launch whose time was up has left room for others. */
+		launch_pump(parent, launcher);
 	}
 }
 

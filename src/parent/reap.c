@@ -136,8 +136,9 @@ log_exit(struct parent *parent, const struct session *session, int status)
 	log_end();
 }
 
-void
-reap_finish(struct parent *parent, struct session *session, int status)
+/* Logs how it ended, gives back its counts and its slot. */
+static void
+finish(struct parent *parent, struct session *session, int status)
 {
 	reap_drain_stderr(parent, session);
 	log_exit(parent, session, status);
@@ -164,6 +165,11 @@ reap_one(struct parent *parent, pid_t pid)
 		launch_receive_all(parent);
 		session = session_of(parent, pid);
 	}
+	if (session != NULL && session->state == SESSION_LAUNCHING) {
+		/* It has said all that it ever will, and may have failed. */
+		launch_settle(parent, session_slot(parent, session));
+		session = session_of(parent, pid);
+	}
 	if (session != NULL)
 		end_leftovers(session);
 	if (wait4(pid, &status, WNOHANG, &usage) != pid)
@@ -174,13 +180,7 @@ reap_one(struct parent *parent, pid_t pid)
 		return;
 	}
 	reap_forget(parent, session);
-	if (session->state == SESSION_RUNNING) {
-		reap_finish(parent, session, status);
-		return;
-	}
-	/* Its status pipe will tell whether it had become the service. */
-	session->is_reaped = true;
-	session->exit_status = status;
+	finish(parent, session, status);
 }
 
 void

@@ -22,12 +22,6 @@ void reap_index(struct parent *parent, struct session *session);
 void reap_forget(struct parent *parent, struct session *session);
 
 /*
- * The session is over: logs how, ends what it left behind unless it may
- * stay, gives back its counts and slot. status is wait(2)'s.
- */
-void reap_finish(struct parent *parent, struct session *session, int status);
-
-/*
  * Its service wrote to stderr: as much as one read gives, to the log. False
  * if there was nothing, or nothing will come any more.
  */

@@ -64,7 +64,6 @@ struct session {
 	int status_fd; /* owned; what the launch reports */
 	int stderr_fd; /* owned; what the service complains of */
 	pid_t pid; /* 0: not known; good until reaped */
-	int exit_status; /* as wait(2) gave it, if is_reaped */
 	uint32_t next_pid; /* the next slot with the same hash of its pid */
 	uint32_t source, share; /* records of what it is counted on */
 	uint32_t service;
@@ -80,7 +79,6 @@ struct session {
 	bool was_woken; /* handed over again because something came */
 	bool is_suspect; /* to be handed over alone */
 	bool is_shunned; /* and after all others: it was alone already */
-	bool is_reaped; /* the process is gone, the launch not yet settled */
 	bool keeps_leftovers;
 };
 

@@ -122,7 +122,8 @@ make_tables(struct parent *parent)
 	uint32_t slots =
 	    global->pending + global->sessions + LIMIT_LINGER_SLOTS;
 	uint8_t key[SOURCE_HASH_KEY_BYTES];
-	void *sources = map_table(source_table_bytes(slots));
+	/* One for the newcomer, who comes in before another has to go. */
+	void *sources = map_table(source_table_bytes(slots + 1));
 	void *shares = map_table(source_table_bytes(global->sessions + 1));
 	void *crowd = map_table(crowd_bytes(slots, global->pending));
 
@@ -132,7 +133,7 @@ make_tables(struct parent *parent)
 	    getentropy(key, sizeof(key)) != 0 ||
 	    make_pid_index(parent, slots) != 0)
 		return failed("tables");
-	source_table_init(&parent->sources, sources, slots, key);
+	source_table_init(&parent->sources, sources, slots + 1, key);
 	source_table_init(&parent->shares, shares, global->sessions + 1, key);
 	crowd_init(&parent->crowd, crowd, slots, global->pending, key);
 	if (sessions_init(parent, slots) != 0)

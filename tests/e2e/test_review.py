@@ -3,11 +3,25 @@ before it is heard, a launcher that dies with words unread, a service that
 hides from its signals.
 """
 
+import contextlib
+import ctypes
+import json
 import os
+import re
 import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import pytest
 
 from load import status
-from mux import OK, REFUSAL, converse, eventually, service
+from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, converse, eventually,
+                 free_port, policy, program, service, write_policy)
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root to mount, or "
+                                "to look into a parser")
 
 MANY = ("sessions 400", "per-source 400")
 CROWD = ("allow any", "pending-per-source 200", *MANY)
@@ -145,3 +159,103 @@ def test_a_service_in_another_process_group_is_ended(mux_factory, tmp_path):
             mux.stop()
         finally:
             os.killpg(group, signal.SIGKILL)
+
+
+# --- launchers that have no room, or are gone -------------------------------
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def hung_file_system(folder):
+    """A FUSE mount whose server never says a word."""
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"needs /dev/fuse: {error}")
+    how = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+    try:
+        if libc.mount(b"hung", os.fsencode(folder), b"fuse", 0, how) != 0:
+            pytest.skip(f"cannot mount: {os.strerror(ctypes.get_errno())}")
+        try:
+            yield
+        finally:
+            libc.umount2(os.fsencode(folder), 2)  # MNT_DETACH
+    finally:
+        os.close(server)
+
+
+@needs_root
+def test_launches_that_hang_make_room_when_their_time_is_up(
+        mux_factory, tmp_path):
+    """Who waited behind them is launched then, though nobody else comes."""
+    place = tmp_path / "place"
+    place.mkdir()
+    mux = mux_factory(service("cat", "exec /bin/cat", *MANY),
+                      service("hung", "exec /bin/cat", f"chdir {place}",
+                              *MANY), admission=CROWD)
+    with hung_file_system(place):
+        hung = open_many(mux, b"hung", 128)
+        wait_launching(mux, 128)
+        # Later than they, or their times would be up together.
+        time.sleep(0.5)
+        late = open_many(mux, b"cat", 3)
+        wait_launching(mux, 131)
+        assert [converse(sock) for sock in late] == [OK] * 3
+        assert {converse(sock) for sock in hung} == {REFUSAL}
+
+
+@needs_root
+def test_a_launcher_found_dead_costs_nobody_the_service(mux_factory):
+    """Its end and a verdict come in one turn, the verdict first."""
+    mux = mux_factory(service("cat", "exec /bin/cat"))
+    parser, = mux.parsers()
+    launcher, = mux.launchers()
+
+    def blocked_times():
+        with open(f"/proc/{parser}/status") as file:
+            return int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)",
+                                 file.read())[1])
+
+    os.kill(parser, signal.SIGSTOP)
+    sock = mux.connect()
+    sock.sendall(b"cat\r\n")
+    eventually(lambda: mux.fd_count() > 0 and status(mux)["pending"] == 1)
+    mux.send_signal(signal.SIGSTOP)
+    before = blocked_times()
+    os.kill(parser, signal.SIGCONT)
+    eventually(lambda: blocked_times() > before)
+    os.kill(launcher, signal.SIGKILL)
+    eventually(lambda: is_zombie_or_gone(launcher))
+    mux.send_signal(signal.SIGCONT)
+    assert converse(sock) == OK
+
+
+# --- the smallest of houses, full to the last place -------------------------
+
+@needs_root
+def test_a_newcomer_comes_into_a_house_full_to_the_last_place(mux_factory):
+    """Each place taken by another source: still somebody else has to go."""
+    mux = mux_factory(service("cat", "exec /bin/cat"),
+                      admission=("allow any", "sessions 1", "pending 1",
+                                 "pending-per-source 1"))
+    sources = (f"127.1.{i // 250}.{i % 250 + 1}" for i in range(1030))
+    running = mux.connect(source=next(sources))
+    running.sendall(b"cat\r\n")
+    assert running.recv(len(OK)) == OK
+    lingering = []
+    for _ in range(1024):
+        sock = mux.connect(source=next(sources))
+        sock.sendall(b"unknown\r\n")
+        lingering.append(sock)
+        assert sock.recv(len(REFUSAL)) == REFUSAL
+    waiting = mux.connect(source=next(sources))
+    waiting.sendall(b"unknow")
+    wait = status(mux)
+    assert (wait["running"], wait["lingering"], wait["pending"]) == \
+        (1, 1024, 1), "too slow a machine"
+    newcomer = mux.connect(source=next(sources))
+    newcomer.sendall(b"unknown\r\n")
+    assert converse(newcomer) == REFUSAL
+    assert converse(waiting, half_close=False) == REFUSAL
+    assert len(mux.logs("evict")) == 1 and not mux.logs("shut-out")
