@@ -211,7 +211,7 @@ log_launch(struct parent *parent, const struct session *session)
 {
 	parent->counters.launched++;
 	log_begin(LOG_LEVEL_INFO, "launch");
-	log_word("service",
+	log_text("service",
 	    image_text(&parent->image, service_of(parent, session)->name));
 	log_addr(&session->peer);
 	log_number("session", session->id);
@@ -239,7 +239,7 @@ log_launch_failed(struct parent *parent, const struct session *session,
     const struct status *failed)
 {
 	log_begin(LOG_LEVEL_WARNING, "launch-failed");
-	log_word("service",
+	log_text("service",
 	    image_text(&parent->image, service_of(parent, session)->name));
 	log_addr(&session->peer);
 	log_number("session", session->id);

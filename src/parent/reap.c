@@ -69,7 +69,7 @@ log_line(const struct parent *parent, const struct session *session,
 	    image_service(&parent->image, session->service);
 
 	log_begin(LOG_LEVEL_NOTICE, "stderr");
-	log_word("service", image_text(&parent->image, service->name));
+	log_text("service", image_text(&parent->image, service->name));
 	log_number("session", session->id);
 	log_bytes("text", text, length);
 	log_end();
@@ -125,7 +125,7 @@ log_exit(struct parent *parent, const struct session *session, int status)
 
 	parent->counters.finished++;
 	log_begin(LOG_LEVEL_INFO, "exit");
-	log_word("service", image_text(&parent->image, service->name));
+	log_text("service", image_text(&parent->image, service->name));
 	log_addr(&session->peer);
 	log_number("session", session->id);
 	if (WIFSIGNALED(status))

@@ -43,7 +43,6 @@ is_about_service(enum refusal refusal)
 	case REFUSAL_SESSIONS:
 	case REFUSAL_PER_SOURCE:
 	case REFUSAL_LAUNCH:
-	case REFUSAL_RESOURCES:
 		return true;
 	case REFUSAL_UNKNOWN:
 	case REFUSAL_MALFORMED:
@@ -51,6 +50,7 @@ is_about_service(enum refusal refusal)
 	case REFUSAL_STALLED:
 	case REFUSAL_CRASH:
 	case REFUSAL_MISMATCH:
+	case REFUSAL_RESOURCES:
 	case REFUSAL_STOPPING:
 	case REFUSAL_COUNT:
 		break;
@@ -86,7 +86,7 @@ log_refusal(
 	log_begin(LOG_LEVEL_INFO, "refuse");
 	log_word("reason", reasons[refusal]);
 	if (is_about_service(refusal))
-		log_word("service",
+		log_text("service",
 		    image_text(&parent->image,
 			image_service(&parent->image, session->service)->name));
 	log_session(parent, session);
@@ -157,9 +157,13 @@ refuse(struct parent *parent, struct session *session)
 {
 	session->generation = 0;
 	(void)discard_once(session);
-	/* The text and the end go out together. */
-	(void)send(session->fd, REPLY_REFUSAL, REPLY_REFUSAL_BYTES,
-	    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
+	/*
+	 * The text and the end go out together; but in the middle of a list
+	 * of names no other text may follow.
+	 */
+	if (session->state != SESSION_HELPING)
+		(void)send(session->fd, REPLY_REFUSAL, REPLY_REFUSAL_BYTES,
+		    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
 	finish_sending(parent, session);
 }
 

@@ -259,3 +259,66 @@ def test_a_newcomer_comes_into_a_house_full_to_the_last_place(mux_factory):
     assert converse(newcomer) == REFUSAL
     assert converse(waiting, half_close=False) == REFUSAL
     assert len(mux.logs("evict")) == 1 and not mux.logs("shut-out")
+
+
+# --- how it is started, and how it ends -------------------------------------
+
+def converse_once(port, name):
+    with socket.create_connection((LOCAL4, port), timeout=10) as sock:
+        sock.sendall(name.encode() + b"\r\n")
+        return converse(sock)
+
+
+def test_every_line_is_json_whatever_a_service_is_called():
+    names = ['a"b', "c\\d", "e=f"]
+    port = free_port()
+    text = policy(
+        *(service(f"'{name}'", "exec /bin/sh -c 'echo e >&2'")
+          for name in names),
+        service("'g\"h'", "exec /bin/cat", head="disabled"),
+        port=port, listen=[LOCAL4], top=["log {\n\tformat json\n}"])
+    with tempfile.TemporaryDirectory() as directory:
+        process = subprocess.Popen(
+            [program("tcpmuxd"), "-f", write_policy(directory, text)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            while b'"event":"ready"' not in process.stderr.readline():
+                pass
+            assert [converse_once(port, name) for name in names] == [OK] * 3
+            assert converse_once(port, 'g"h') == REFUSAL
+            process.terminate()
+            lines = [json.loads(line) for line in process.stderr]
+            assert process.wait() == 0
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+    for event in "launch", "stderr", "exit":
+        assert [line["service"] for line in lines
+                if line["event"] == event] == names
+    assert [line["service"] for line in lines
+            if line["event"] == "refuse"] == ['g"h']
+
+
+def test_a_list_of_names_is_not_ended_by_a_refusal(mux_factory):
+    """What a reader of HELP has when tcpmuxd stops is the list's beginning."""
+    names = [f"{i:0>5}-{'x' * 120}" for i in range(3000)]
+    mux = mux_factory(*(service(name, "exec /bin/cat") for name in names))
+    with mux._inside():
+        sock = socket.socket()
+    with sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        sock.settimeout(15)
+        sock.connect((LOCAL4, mux.port))
+        sock.sendall(b"HELP\r\n")
+        got = sock.recv(100)
+        assert not mux.logs("help")
+        mux.send_signal(signal.SIGTERM)
+        mux.wait_log("refuse", reason="stopping")
+        got += converse(sock, half_close=False)
+    listing = "".join(name + "\r\n" for name in names).encode()
+    assert len(got) < len(listing) and listing.startswith(got)
+    assert mux.process.wait(10) == 0
+    mux.assert_no_crash()
+    mux._discard()
