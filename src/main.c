@@ -99,8 +99,11 @@ int
 main(int argc, char *argv[])
 {
 	struct options options = { .policy_path = DEFAULT_POLICY };
-	enum exit_status status = read_options(&options, argc, argv);
+	enum exit_status status;
 
+	if (fd_fill_standard() != 0)
+		return EXIT_STATUS_ROOM;
+	status = read_options(&options, argc, argv);
 	if (status != EXIT_STATUS_OK)
 		return (int)status;
 	if (options.wants_version) {

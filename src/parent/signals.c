@@ -29,8 +29,11 @@ signals_init(struct parent *parent)
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++)
 		(void)sigaddset(&set, heard[i]);
-	/* Started with SIGCHLD ignored, we would never hear who ended. */
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || fd_init() != 0 ||
+	/*
+	 * Started with SIGCHLD ignored, we would never hear who ended; with
+	 * SIGALRM blocked, nothing would bound a close.
+	 */
+	if (sigprocmask(SIG_SETMASK, &set, NULL) != 0 || fd_init() != 0 ||
 	    signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -1;

@@ -6,6 +6,7 @@
 #include "sys/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -66,4 +67,13 @@ fd_abort(int *fd)
 		return;
 	(void)connect(*fd, &nowhere, sizeof(nowhere));
 	fd_close(fd);
+}
+
+int
+fd_fill_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
 }

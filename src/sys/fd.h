@@ -24,4 +24,10 @@ int fd_init(void);
  */
 void fd_abort(int *fd);
 
+/*
+ * Opens /dev/null as 0, 1 and 2 where they are closed: or what is opened next
+ * would be one of them, and be taken for standard error. -1: errno.
+ */
+int fd_fill_standard(void);
+
 #endif

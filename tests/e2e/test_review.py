@@ -300,6 +300,27 @@ def test_every_line_is_json_whatever_a_service_is_called():
             if line["event"] == "refuse"] == ['g"h']
 
 
+def test_started_without_standard_descriptors(mux_factory):
+    """Nothing of its own is where standard error was to be."""
+    mux = mux_factory(service("cat", "exec /bin/cat"),
+                      preexec=lambda: os.closerange(0, 2))
+    assert mux.request("cat", b"x") == (OK, b"x")
+    if IS_ROOT:
+        assert [os.readlink(f"/proc/{mux.pid}/fd/{fd}") for fd in (0, 1)] == \
+            ["/dev/null"] * 2
+
+
+def test_started_with_the_alarm_blocked(mux_factory):
+    """It is what bounds a close that a service made slow."""
+    mux = mux_factory(
+        service("cat", "exec /bin/cat"),
+        preexec=lambda: signal.pthread_sigmask(signal.SIG_BLOCK,
+                                               {signal.SIGALRM}))
+    with open(f"/proc/{mux.pid}/status") as file:
+        blocked = int(re.search(r"\nSigBlk:\t(\w+)", file.read())[1], 16)
+    assert blocked & 1 << (signal.SIGALRM - 1) == 0
+
+
 def test_a_list_of_names_is_not_ended_by_a_refusal(mux_factory):
     """What a reader of HELP has when tcpmuxd stops is the list's beginning."""
     names = [f"{i:0>5}-{'x' * 120}" for i in range(3000)]
