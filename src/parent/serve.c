@@ -131,7 +131,8 @@ open_the_door(struct parent *parent)
 	    !launch_is_ready(parent))
 		return;
 	if (listen_arm(parent) != 0) {
-		parent->fatal = "an address of the policy cannot be listened on";
+		parent->fatal =
+		    "an address of the policy cannot be listened on";
 		return;
 	}
 	parent->phase = PHASE_SERVING;
