@@ -198,7 +198,7 @@ def test_launches_that_hang_make_room_when_their_time_is_up(
         hung = open_many(mux, b"hung", 128)
         wait_launching(mux, 128)
         # Later than they, or their times would be up together.
-        time.sleep(0.5)
+        time.sleep(2)
         late = open_many(mux, b"cat", 3)
         wait_launching(mux, 131)
         assert [converse(sock) for sock in late] == [OK] * 3
@@ -237,27 +237,30 @@ def test_a_launcher_found_dead_costs_nobody_the_service(mux_factory):
 def test_a_newcomer_comes_into_a_house_full_to_the_last_place(mux_factory):
     """Each place taken by another source: still somebody else has to go."""
     mux = mux_factory(service("cat", "exec /bin/cat"),
-                      admission=("allow any", "sessions 1", "pending 1",
+                      admission=("allow any", "sessions 1", "pending 32",
                                  "pending-per-source 1"))
-    sources = (f"127.1.{i // 250}.{i % 250 + 1}" for i in range(1030))
-    running = mux.connect(source=next(sources))
-    running.sendall(b"cat\r\n")
+    sources = (f"127.1.{i // 250}.{i % 250 + 1}" for i in range(2000))
+
+    def come(line):
+        sock = mux.connect(source=next(sources))
+        sock.sendall(line)
+        return sock
+
+    running = come(b"cat\r\n")
     assert running.recv(len(OK)) == OK
     lingering = []
-    for _ in range(1024):
-        sock = mux.connect(source=next(sources))
-        sock.sendall(b"unknown\r\n")
-        lingering.append(sock)
-        assert sock.recv(len(REFUSAL)) == REFUSAL
-    waiting = mux.connect(source=next(sources))
-    waiting.sendall(b"unknow")
-    wait = status(mux)
-    assert (wait["running"], wait["lingering"], wait["pending"]) == \
-        (1, 1024, 1), "too slow a machine"
-    newcomer = mux.connect(source=next(sources))
-    newcomer.sendall(b"unknown\r\n")
-    assert converse(newcomer) == REFUSAL
-    assert converse(waiting, half_close=False) == REFUSAL
+    for _ in range(32):
+        some = [come(b"unknown\r\n") for _ in range(32)]
+        for sock in some:
+            assert sock.recv(len(REFUSAL)) == REFUSAL
+        lingering += some
+    waiting = [come(b"unknow") for _ in range(32)]
+    full = status(mux)
+    assert (full["running"], full["lingering"], full["pending"]) == \
+        (1, 1024, 32), "they are only waited for for two seconds"
+    assert converse(come(b"unknown\r\n")) == REFUSAL
+    mux.wait_log("evict")
+    assert converse(waiting[0], half_close=False) == REFUSAL
     assert len(mux.logs("evict")) == 1 and not mux.logs("shut-out")
 
 
