@@ -131,14 +131,6 @@ class Evil:
     def is_spent(self):
         return os.path.exists(f"{self.program}.spent")
 
-    def workers(self):
-        found = []
-        for pid in self.mux.children():
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/exe") == self.program:
-                    found.append(pid)
-        return found
-
     def ask(self, *kinds):
         """One client each; all come before any of them is looked at."""
         os.kill(self.mux.pid, signal.SIGSTOP)
