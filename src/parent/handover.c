@@ -62,8 +62,13 @@ fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 static void
 let_leave(struct parent *parent, struct worker *worker)
 {
+	int64_t deadline_ms = worker->deadline_ms;
+
 	(void)loop_remove(&parent->loop, worker->channel_fd);
 	worker_enter(parent, worker, WORKER_LEAVING, LIMIT_BATCH_MS);
+	/* A batch is held for no longer because of that. */
+	if (deadline_ms != 0 && deadline_ms < worker->deadline_ms)
+		worker->deadline_ms = deadline_ms;
 }
 
 /* It was gone before it could be asked: nobody in the batch had to do it. */
@@ -86,6 +91,7 @@ hand_over(struct parent *parent, struct worker *worker)
 	uint8_t bytes[HANDOVER_MESSAGE_MAX];
 	int fds[BATCH_MAX];
 	size_t length;
+	int error;
 
 	worker->batch_count = fill_batch(parent, worker, fds);
 	worker_enter(parent, worker, WORKER_BUSY, LIMIT_BATCH_MS);
@@ -93,12 +99,12 @@ hand_over(struct parent *parent, struct worker *worker)
 	if (channel_send(worker->channel_fd, bytes, length, fds,
 		worker->batch_count) == 0)
 		return;
-	if (errno != EPIPE && errno != ECONNRESET) {
-		workers_convict(parent, worker, VIOLATION_SILENCE);
-		return;
-	}
+	error = errno;
 	withdraw_batch(parent, worker);
-	let_leave(parent, worker);
+	if (error == EPIPE || error == ECONNRESET)
+		let_leave(parent, worker);
+	else /* short of memory: none of its doing; the next turn tries again */
+		worker_enter(parent, worker, WORKER_IDLE, 0);
 }
 
 void

@@ -19,6 +19,7 @@
 #include "parent/parent.h"
 #include "parent/reap.h"
 #include "parent/settle.h"
+#include "parent/stderr.h"
 #include "sys/channel.h"
 #include "sys/fd.h"
 #include "sys/log.h"
@@ -65,7 +66,6 @@ open_pipes(
 	const struct image_service *service = service_of(parent, session);
 	uint32_t slot = session_slot(parent, session);
 	int status[2] = { -1, -1 };
-	int errors[2] = { -1, -1 };
 
 	if (pipe2(status, O_CLOEXEC | O_NONBLOCK) != 0)
 		return -1;
@@ -78,15 +78,11 @@ open_pipes(
 		return -1;
 	if (service->stderr_to != IMAGE_STDERR_LOG)
 		return 0;
-	if (pipe2(errors, O_CLOEXEC) != 0)
+	fds[2] = stderr_open(parent, session);
+	if (fds[2] < 0)
 		return -1;
-	session->stderr_fd = errors[0];
-	fds[2] = errors[1];
 	*count = 3;
-	if (fcntl(errors[0], F_SETFL, O_NONBLOCK) != 0)
-		return -1;
-	return loop_add(
-	    &parent->loop, errors[0], EPOLLIN, loop_token(TOKEN_STDERR, slot));
+	return 0;
 }
 
 static int
@@ -124,7 +120,7 @@ drop_launch(struct parent *parent, struct session *session)
 {
 	if (session->status_fd >= 0)
 		(void)loop_remove(&parent->loop, session->status_fd);
-	reap_drain_stderr(parent, session);
+	stderr_finish(parent, session);
 	fd_close(&session->status_fd);
 	if (session->state == SESSION_LAUNCHING)
 		launcher_of(parent, session)->open--;

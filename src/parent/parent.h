@@ -76,6 +76,7 @@ struct parent {
 	int64_t now_ms; /* read once a turn */
 	int64_t stop_ms; /* when what is left gets SIGKILL; 0: not yet */
 	int64_t started_ms;
+	uint32_t stderr_lines; /* of services, logged in this turn */
 	struct {
 		int64_t window_ms; /* when the window began */
 		uint64_t before; /* accepted until then */

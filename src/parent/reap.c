@@ -14,6 +14,7 @@
 
 #include "parent/launch.h"
 #include "parent/parent.h"
+#include "parent/stderr.h"
 #include "parent/workers.h"
 #include "sys/fd.h"
 #include "sys/log.h"
@@ -62,62 +63,6 @@ session_of(struct parent *parent, pid_t pid)
 }
 
 static void
-log_line(const struct parent *parent, const struct session *session,
-    const char *text, size_t length)
-{
-	const struct image_service *service =
-	    image_service(&parent->image, session->service);
-
-	log_begin(LOG_LEVEL_NOTICE, "stderr");
-	log_text("service", image_text(&parent->image, service->name));
-	log_number("session", session->id);
-	log_bytes("text", text, length);
-	log_end();
-}
-
-bool
-reap_read_stderr(struct parent *parent, struct session *session)
-{
-	char text[4096];
-	ssize_t length = read(session->stderr_fd, text, sizeof(text));
-	size_t begin = 0;
-
-	if (length < 0 && errno == EAGAIN)
-		return false;
-	if (length <= 0) {
-		(void)loop_remove(&parent->loop, session->stderr_fd);
-		fd_close(&session->stderr_fd);
-		return false;
-	}
-	while (begin < (size_t)length) {
-		const char *line = text + begin;
-		size_t left = (size_t)length - begin;
-		const char *end = memchr(line, '\n', left);
-		size_t count = end == NULL ? left : (size_t)(end - line);
-
-		if (count > 0)
-			log_line(parent, session, line, count);
-		begin += count + 1;
-	}
-	return true;
-}
-
-/* All that is in the pipe, which is bounded; what holds it open is not. */
-void
-reap_drain_stderr(struct parent *parent, struct session *session)
-{
-	const int reads_max = 32;
-	int reads = 0;
-
-	while (session->stderr_fd >= 0 && reads++ < reads_max &&
-	    reap_read_stderr(parent, session))
-		continue;
-	if (session->stderr_fd >= 0)
-		(void)loop_remove(&parent->loop, session->stderr_fd);
-	fd_close(&session->stderr_fd);
-}
-
-static void
 log_exit(struct parent *parent, const struct session *session, int status)
 {
 	const struct image_service *service =
@@ -140,7 +85,7 @@ log_exit(struct parent *parent, const struct session *session, int status)
 static void
 finish(struct parent *parent, struct session *session, int status)
 {
-	reap_drain_stderr(parent, session);
+	stderr_finish(parent, session);
 	log_exit(parent, session, status);
 	session_enter(parent, session, SESSION_FREE);
 }

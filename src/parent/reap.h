@@ -21,15 +21,6 @@ void reap_index(struct parent *parent, struct session *session);
 /* Its pid is not to be watched or signalled any more. */
 void reap_forget(struct parent *parent, struct session *session);
 
-/*
- * Its service wrote to stderr: as much as one read gives, to the log. False
- * if there was nothing, or nothing will come any more.
- */
-bool reap_read_stderr(struct parent *parent, struct session *session);
-
-/* The same until nothing is left, then closes it. */
-void reap_drain_stderr(struct parent *parent, struct session *session);
-
 /* Sends a signal to every running session but those that may stay. */
 void reap_signal_all(struct parent *parent, int signal_number);
 

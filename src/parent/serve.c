@@ -16,6 +16,7 @@
 #include "parent/reap.h"
 #include "parent/settle.h"
 #include "parent/signals.h"
+#include "parent/stderr.h"
 #include "parent/workers.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -78,9 +79,7 @@ dispatch(struct parent *parent, const struct epoll_event *event)
 		launch_settle(parent, index);
 		break;
 	case TOKEN_STDERR:
-		if (session_at(parent, index)->stderr_fd >= 0)
-			(void)reap_read_stderr(
-			    parent, session_at(parent, index));
+		stderr_receive(parent, session_at(parent, index));
 		break;
 	}
 }
@@ -209,6 +208,7 @@ serve(struct parent *parent)
 
 		count = loop_wait(&parent->loop, events, quiet_ms(parent));
 		parent->now_ms = clock_now_ms();
+		parent->stderr_lines = 0;
 		for (int i = 0; i < count; i++)
 			dispatch(parent, &events[i]);
 		tend(parent);

@@ -72,6 +72,8 @@ struct session {
 	struct reply_cursor cursor;
 	struct session_link links[SESSION_LINK_USES];
 	uint16_t seen; /* bytes of its line that a parser has seen */
+	uint16_t stderr_held; /* bytes in stderr_line */
+	char stderr_line[512]; /* of its service, not yet at its end */
 	uint8_t state; /* enum session_state */
 	bool is_registered; /* fd is in the loop */
 	bool has_line; /* its line was whole and is taken out */

@@ -283,7 +283,11 @@ tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 		}
 		break;
 	case WORKER_BUSY:
-		if (parent->now_ms >= worker->deadline_ms)
+		if (parent->now_ms < worker->deadline_ms)
+			break;
+		/* Perhaps it is we who are late: its answer may be there. */
+		workers_receive(parent, index_of(parent, worker));
+		if (worker->state == WORKER_BUSY)
 			workers_convict(parent, worker, VIOLATION_SILENCE);
 		break;
 	case WORKER_IDLE:
