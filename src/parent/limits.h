@@ -15,8 +15,8 @@
 #define LIMIT_STOP_MS 5000 /* from SIGTERM to SIGKILL of a session */
 
 #define LIMIT_RING_MS 5 /* until a refused client's end is looked for */
-#define LIMIT_LINGER_MS 5000 /* for it to close, in all; then the next: */
-#define LIMIT_LINGER_IDLE_MS 2000 /* without sending anything */
+#define LIMIT_LINGER_MS 15000 /* for it to close, in all; then the next: */
+#define LIMIT_LINGER_IDLE_MS 4000 /* without sending anything */
 #define LIMIT_LINGER_BYTES (4u * 1024 * 1024)
 #define LIMIT_LINGER_SLOTS 1024u
 #define LIMIT_LINGER_PER_SOURCE 256u
