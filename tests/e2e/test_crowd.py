@@ -198,11 +198,11 @@ def test_a_source_has_its_share_of_the_sessions(mux_factory):
 
 def test_the_refused_may_linger_but_not_crowd(mux_factory):
     """They have their answer and do not go: bounded in number and time."""
-    mux = mux_factory(CAT)
+    mux = mux_factory(CAT, admission=("allow any", "pending 3000"))
     baseline = mux.fd_count()
     socks = []
     for i in range(LINGERING_MOST + 200):
-        sock = mux.connect(source=f"127.30.{i % 100}.1")
+        sock = mux.connect(source=f"127.30.{i // 200}.{i % 200 + 1}")
         sock.sendall(b"none\r\n")
         socks.append(sock)
     eventually(lambda: status(mux)["refused"] == len(socks))
