@@ -195,6 +195,18 @@ close_memory(struct base *base)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/*
+ * As the parent has asked for before the exec, which took it away again: root
+ * had fewer capabilities then. The end of the channel, which is enough for a
+ * launcher that runs, is not for one that is stopped.
+ */
+static int
+die_with_parent(struct base *base)
+{
+	(void)base;
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
 /* A kernel without Landlock: the parent's report says what is weaker. */
 static int
 prepare_landlock(struct base *base)
@@ -229,6 +241,8 @@ static const struct {
 	{ STEP_BOUNDING_SET, cut_bounding_set },
 	{ STEP_CAPABILITIES, cut_capabilities },
 	{ STEP_DUMPABLE, close_memory },
+	/* A change of credentials would take it away once more. */
+	{ STEP_PROCESS_GROUP, die_with_parent },
 	{ STEP_LANDLOCK, prepare_landlock },
 };
 
