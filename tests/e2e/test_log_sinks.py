@@ -145,7 +145,8 @@ class SunkMux(Mux):
             self.process = subprocess.Popen(
                 [muxes.program("tcpmuxd"), *args, "-f", self.policy_path],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=self._stderr, env=env, cwd="/", preexec_fn=preexec)
+                stderr=self._stderr, env=env, cwd="/", preexec_fn=preexec,
+                **muxes._identity(self.user))
         self.pid = self.process.pid
         self.log = self._make_log(self.process)
         if start_timeout:
@@ -165,7 +166,8 @@ def where():
 
 def sunk(where, *services, make_log, log, **how):
     place, port = where
-    text = policy(*services, port=port, top=[
+    root = IS_ROOT and how.get("user") is None
+    text = policy(*services, port=port, root=root, top=[
         "log {", *(f"\t{line}" for line in log), "}"])
     return SunkMux(text, make_log, port=port, **place, **how)
 
@@ -428,9 +430,19 @@ def waiting_bytes(stream):
     return count[0]
 
 
-@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize("kind", [
+    "pipe", "socket", pytest.param("roots-pipe", marks=only_root)])
 def test_stderr_that_nobody_reads(where, kind):
-    """Clients are served, no line is torn, what was lost is told later."""
+    """Clients are served, no line is torn, what was lost is told later.
+
+    roots-pipe: one that tcpmuxd, started as nobody, may only write to, and
+    not open again to have it non-blocking for itself.
+    """
+    cat, how = CAT, {}
+    if kind == "roots-pipe":
+        cat = service("cat", "exec /bin/cat", user="self")
+        how = {"user": "nobody"}
+        where[0]["netns"].sysctl("net.ipv4.ip_unprivileged_port_start", 0)
     ours, theirs = socket.socketpair() if kind == "socket" else \
         [open(end, "wb" if i else "rb", buffering=0)
          for i, end in enumerate(os.pipe())]
@@ -438,8 +450,8 @@ def test_stderr_that_nobody_reads(where, kind):
         open(ours.fileno(), "rb", closefd=False)
     stuck = Stuck(stream)
     try:
-        with sunk(where, CAT, log=["to stderr"], stderr=theirs,
-                  make_log=lambda _: Log(stuck)) as mux:
+        with sunk(where, cat, log=["to stderr"], stderr=theirs,
+                  make_log=lambda _: Log(stuck), **how) as mux:
             theirs.close()
             many = 0
             # The pipe is full when no more comes to it.

@@ -66,6 +66,13 @@ def end(mux):
     mux._discard()
 
 
+def is_alive(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(") ")[2][0] not in "ZX"
+    return False
+
+
 def is_closed(mux):
     """Whether nobody is let in any more."""
     try:
@@ -304,6 +311,27 @@ def test_signals_of_the_terminal_are_not_for_services(mux_factory):
     assert echoes(running)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_rooms_end_with_the_parent(mux_factory, number):
+    """Even those that hang; sessions stay if it is killed."""
+    mux = mux_factory(CAT)
+    running = begin(mux, b"cat")
+    mux.wait_log("launch")
+    rooms = mux.parsers() + mux.launchers()
+    assert len(rooms) == 2
+    for pid in rooms:
+        os.kill(pid, signal.SIGSTOP)
+    mux.send_signal(number)
+    assert mux.process.wait(10) == (0 if number == signal.SIGTERM else -9)
+    eventually(lambda: not any(is_alive(pid) for pid in rooms),
+               what="their end")
+    if number == signal.SIGKILL:
+        assert echoes(running)
+        running.shutdown(socket.SHUT_WR)
+    assert ended(running)
+    mux._discard()
+
+
 # --- standard error ---------------------------------------------------------
 
 def shell(words):
@@ -511,13 +539,6 @@ def test_connection_ends_with_the_service_not_with_the_session(mux_factory):
     closes, = mux.logs("launch", service="closes")
     for pid in int(closes["pid"]), left:
         os.kill(pid, signal.SIGKILL)
-
-
-def is_alive(pid):
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(") ")[2][0] not in "ZX"
-    return False
 
 
 def test_what_a_session_leaves_is_ended(mux_factory):
