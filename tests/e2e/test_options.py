@@ -9,12 +9,12 @@ import tempfile
 import pytest
 
 from faults import Failing, run_to_end
-from mux import IS_ROOT, LOCAL4, policy, program, service
+from mux import IS_ROOT, LOCAL4, free_port, policy, program, service
 from rooms import unsanitized
 
 CAT = "exec /bin/cat"
 OK, BAD_CHECK, USAGE, ROOM, POLICY = 0, 1, 64, 77, 78
-PORT = 1 if IS_ROOT else 10078
+PORT = 1 if IS_ROOT else free_port()
 USAGE_LINE = "usage: tcpmuxd [-dtTsvV] [-a FRAGMENT] [-f FILE]"
 PLACE = re.compile(r"\S+/test\.policy:(\d+):(\d+): ")
 

@@ -18,7 +18,7 @@ from faults import CLONE_NEWUSER, Failing, run_to_end
 from mux import IS_ROOT, LOCAL4, LOCAL6, OK, policy, program, service
 from rooms import unsanitized
 
-PORT = 10078
+PORT = 10078 if IS_ROOT else muxes.free_port()
 USER = "nobody" if IS_ROOT else None
 UID = pwd.getpwnam(USER).pw_uid if USER else os.getuid()
 ROOM = 77
