@@ -7,6 +7,7 @@
 #include "core/name.h"
 
 #include "client/answer.h"
+#include "client/deadline.h"
 #include "client/message.h"
 
 #include <errno.h>
@@ -58,6 +59,9 @@ list_print(int fd, int64_t deadline_ms)
 
 	do {
 		end = answer_read_line(fd, &line, deadline_ms);
+		/* Lines that are always there are never waited for. */
+		if (end == ANSWER_LINE && deadline_now_ms() > deadline_ms)
+			end = ANSWER_TIMED_OUT;
 		if (end != ANSWER_LINE && end != ANSWER_EOF) {
 			message_print("%s", answer_failure(end));
 			return STATUS_UNAVAILABLE;

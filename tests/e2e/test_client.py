@@ -1,5 +1,6 @@
 """tcpmux(1) against small servers of this file, on loopback only."""
 
+import contextlib
 import ctypes
 import fcntl
 import hashlib
@@ -538,6 +539,18 @@ def test_list_may_be_empty_or_refused_or_never_end():
     server = Server(lambda peer: (peer.sendall(b"echo\r\n"), read_all(peer)))
     result = run(server, "-l", "-w", "1", service=None)
     assert (result.returncode, result.stdout) == (69, b"echo\n")
+
+
+def test_list_that_never_ends_is_given_up():
+    def flood(peer):
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sendall(b"echo\r\n" * 1000)
+
+    server = Server(flood)
+    result = run(server, "-l", "-w", "1", service=None)
+    assert result.returncode == 69
+    assert result.stderr == b"tcpmux: no answer in time\n"
 
 
 # The command line and the connection
