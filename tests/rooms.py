@@ -33,8 +33,8 @@ NO_NAME = 0xFFFFFFFF
 BATCH_MAX = 32
 
 STEPS = """none arguments names image process-group signals descriptors plan
-    clone launched umask scheduling rlimits user-namespace namespaces root chdir
-    groups gid bounding-set securebits uid capabilities process-limit dumpable
+    clone launched umask scheduling rlimits keyring user-namespace namespaces root
+    chdir     groups gid bounding-set securebits uid capabilities process-limit dumpable
     verify no-new-privs landlock filter program reply exec""".split()
 
 _HANDOVER = struct.Struct("<IQB")

@@ -21,6 +21,7 @@ static const char *const names[STEP_COUNT] = {
 	[STEP_UMASK] = "umask",
 	[STEP_SCHEDULING] = "scheduling",
 	[STEP_RLIMITS] = "rlimits",
+	[STEP_KEYRING] = "keyring",
 	[STEP_USER_NAMESPACE] = "user-namespace",
 	[STEP_NAMESPACES] = "namespaces",
 	[STEP_ROOT] = "root",

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 #include "sys/drop.h"
 #include "sys/landlock.h"
 
+#define SESSION_KEYRING ((unsigned long)KEY_SPEC_SESSION_KEYRING)
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define SIGNALS_MAX 64
@@ -132,6 +134,39 @@ lead_session(struct base *base)
 	return setsid() == -1 ? -1 : 0;
 }
 
+static long
+keyctl(int operation, unsigned long argument)
+{
+	return syscall(SYS_keyctl, operation, argument, 0UL, 0UL, 0UL);
+}
+
+/*
+ * A session keyring is inherited, and who has it may use the keys in it,
+ * whatever their owner: those of the root shell that tcpmuxd was started from
+ * would be every service's. They all get an empty one, which is nobody's to
+ * read, write or search, so that they cannot share it either. A kernel or a
+ * container that has no keys has none for services either.
+ */
+static int
+leave_keyring(struct base *base)
+{
+	(void)base;
+	if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0) == -1) {
+		const int error = errno;
+
+		if ((error == ENOSYS || error == EPERM) &&
+		    keyctl(KEYCTL_DESCRIBE, SESSION_KEYRING) == -1 &&
+		    errno == error)
+			return 0;
+		return fail(error);
+	}
+	if (keyctl(KEYCTL_SETPERM, SESSION_KEYRING) != 0)
+		return -1;
+	if (keyctl(KEYCTL_DESCRIBE, SESSION_KEYRING) != -1)
+		return fail(EPERM);
+	return errno == EACCES ? 0 : -1;
+}
+
 /* An image that can still change would not stay the one that was checked. */
 static int
 take_image(struct base *base)
@@ -238,6 +273,7 @@ static const struct {
 	{ STEP_PROCESS_GROUP, lead_session },
 	{ STEP_IMAGE, take_image },
 	{ STEP_CHDIR, leave_directory },
+	{ STEP_KEYRING, leave_keyring },
 	{ STEP_BOUNDING_SET, cut_bounding_set },
 	{ STEP_CAPABILITIES, cut_capabilities },
 	{ STEP_DUMPABLE, close_memory },

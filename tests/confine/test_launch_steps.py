@@ -19,6 +19,7 @@ pytestmark = [unsanitized, pytest.mark.skipif(
 
 E = errno
 NET_RAW = 1 << 13
+KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SETPERM = 1, 5
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
 PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
 
@@ -347,7 +348,9 @@ def test_a_directory_that_only_the_user_may_enter(place):
 START = [
     ("getsockopt", "descriptors"), ("rt_sigaction", "signals"),
     ("rt_sigprocmask", "signals"), ("newfstatat", "image"), ("mmap", "image"),
-    ("chdir", "chdir"), (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"),
+    ("chdir", "chdir"), (f"keyctl,{KEYCTL_JOIN_SESSION_KEYRING}", "keyring"),
+    (f"keyctl,{KEYCTL_SETPERM}", "keyring"),
+    (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"),
     (f"prctl,{PR_CAP_AMBIENT}", "capabilities"), ("capget", "capabilities"),
     ("capset", "capabilities"), (f"prctl,{PR_SET_DUMPABLE}", "dumpable"),
     ("close_range", "descriptors"),
@@ -365,7 +368,8 @@ def test_a_base_s_step_that_fails_is_named(call, step):
 
 @pytest.mark.parametrize("call, step", [
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"), ("capset", "capabilities"),
-], ids=["bounding-set", "capset"])
+    (f"keyctl,{KEYCTL_SETPERM}", "keyring"),
+], ids=["bounding-set", "capset", "keyring"])
 def test_a_base_s_step_that_only_says_it_was_taken(call, step):
     with Launcher(in_launcher=[f"{call}=0"]) as launcher:
         assert launcher.failed == (step, E.EPERM)
