@@ -186,6 +186,43 @@ launch_give_up(struct parent *parent, struct session *session)
 	settle_refuse_launch(parent, session, "launcher", ETIMEDOUT);
 }
 
+static void
+log_launch_failed(struct parent *parent, const struct session *session,
+    const struct status *failed)
+{
+	log_begin(LOG_LEVEL_WARNING, "launch-failed");
+	log_text("service",
+	    image_text(&parent->image, service_of(parent, session)->name));
+	log_addr(&session->peer);
+	log_number("session", session->id);
+	log_word("step", step_name(failed->step));
+	log_errno((int)failed->error);
+	log_end();
+}
+
+/* The client may have read its `+`: no other answer may follow. */
+static void
+end_replied(
+    struct parent *parent, struct session *session, const struct status *failed)
+{
+	log_launch_failed(parent, session, failed);
+	drop_launch(parent, session);
+	session_enter(parent, session, SESSION_FREE);
+}
+
+/* Whether a child that has just been killed had come as far as its `+`. */
+static bool
+has_replied(const struct session *session)
+{
+	uint8_t bytes[STATUS_BYTES];
+	struct status first = { .step = STEP_NONE };
+
+	if (read(session->status_fd, bytes, sizeof(bytes)) ==
+	    (ssize_t)sizeof(bytes))
+		first = status_decode(bytes);
+	return first.step == STEP_REPLY && first.error == 0;
+}
+
 void
 launch_expire(struct parent *parent, struct session *session)
 {
@@ -199,6 +236,13 @@ launch_expire(struct parent *parent, struct session *session)
 		(void)kill(session->pid, SIGKILL);
 	else if (launcher->pid != 0)
 		(void)kill(launcher->pid, SIGKILL);
+	if (has_replied(session)) {
+		const struct status late = { .step = STEP_EXEC,
+			.error = ETIMEDOUT };
+
+		end_replied(parent, session, &late);
+		return;
+	}
 	refuse_launch(parent, session, "deadline", ETIMEDOUT);
 }
 
@@ -230,20 +274,6 @@ let_go(struct parent *parent, struct session *session)
 	session_enter(parent, session, SESSION_RUNNING);
 }
 
-static void
-log_launch_failed(struct parent *parent, const struct session *session,
-    const struct status *failed)
-{
-	log_begin(LOG_LEVEL_WARNING, "launch-failed");
-	log_text("service",
-	    image_text(&parent->image, service_of(parent, session)->name));
-	log_addr(&session->peer);
-	log_number("session", session->id);
-	log_word("step", step_name(failed->step));
-	log_errno((int)failed->error);
-	log_end();
-}
-
 /*
  * The status pipe or its process is at its end. {reply, 0} first means that all
  * was verified and `+` was about to be sent; {exec, errno} behind it, that the
@@ -272,11 +302,9 @@ launch_settle(struct parent *parent, uint32_t slot)
 	if (first.step != STEP_REPLY || first.error != 0 || session->pid == 0)
 		refuse_launch(
 		    parent, session, step_name(first.step), (int)first.error);
-	else if (second.step != STEP_NONE) {
-		log_launch_failed(parent, session, &second);
-		drop_launch(parent, session);
-		session_enter(parent, session, SESSION_FREE);
-	} else
+	else if (second.step != STEP_NONE)
+		end_replied(parent, session, &second);
+	else
 		let_go(parent, session);
 	launch_pump(parent, launcher);
 }

@@ -13,6 +13,7 @@
 #define LIMIT_LAUNCH_MS 5000 /* from the choice of a service to its exec */
 #define LIMIT_LAUNCHES_OPEN 128u /* with one launcher at a time */
 #define LIMIT_STOP_MS 5000 /* from SIGTERM to SIGKILL of a session */
+#define LIMIT_STOP_KILLS 3 /* who is there after so many cannot be killed */
 
 #define LIMIT_RING_MS 5 /* until a refused client's end is looked for */
 #define LIMIT_LINGER_MS 15000 /* for it to close, in all; then the next: */
@@ -22,6 +23,7 @@
 #define LIMIT_LINGER_PER_SOURCE 256u
 
 #define LIMIT_ACCEPTS_A_TURN 64
+#define LIMIT_REAPS_A_TURN 512
 #define LIMIT_NAP_US 150 /* between turns, when many come one by one */
 #define LIMIT_NAP_WINDOW_MS 8 /* in which so many are many: */
 #define LIMIT_NAP_ACCEPTS 16u

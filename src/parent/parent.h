@@ -75,6 +75,7 @@ struct parent {
 	int signal_fd; /* owned */
 	int64_t now_ms; /* read once a turn */
 	int64_t stop_ms; /* when what is left gets SIGKILL; 0: not yet */
+	int stop_kills; /* how often it has got it */
 	int64_t started_ms;
 	uint32_t stderr_lines; /* of services, logged in this turn */
 	struct {
@@ -83,6 +84,7 @@ struct parent {
 		bool is_busy; /* the window before had many */
 	} pace;
 	bool is_root;
+	bool has_ended; /* perhaps a child more than was reaped */
 	bool can_peek_on; /* SO_PEEK_OFF on TCP: behind an urgent mark too */
 	const char *fatal; /* why tcpmuxd must end; NULL: it need not */
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parent/launch.h"
+#include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/stderr.h"
 #include "parent/workers.h"
@@ -128,19 +129,31 @@ reap_one(struct parent *parent, pid_t pid)
 	finish(parent, session, status);
 }
 
+/*
+ * A service can make children of ours (CLONE_PARENT), as fast as it can fork:
+ * who is not reaped in this turn is in the next.
+ */
 void
 reap_children(struct parent *parent)
 {
 	siginfo_t ended;
 
-	for (;;) {
+	for (int i = 0; i < LIMIT_REAPS_A_TURN; i++) {
 		memset(&ended, 0, sizeof(ended));
-		if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) !=
-			0 ||
-		    ended.si_pid == 0)
+		parent->has_ended = waitid(P_ALL, 0, &ended,
+					WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    ended.si_pid != 0;
+		if (!parent->has_ended)
 			return;
 		reap_one(parent, ended.si_pid);
 	}
+}
+
+void
+reap_tend(struct parent *parent)
+{
+	if (parent->has_ended)
+		reap_children(parent);
 }
 
 /* Its group, and itself wherever it is: setpgid(2) lets it move away. */

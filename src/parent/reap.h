@@ -12,8 +12,11 @@ struct session;
  * so a pid is the process it was told of until it is reaped here.
  */
 
-/* Reaps every child that has ended. */
+/* Reaps children that have ended: not all, if there are very many. */
 void reap_children(struct parent *parent);
+
+/* Goes on where that left off. */
+void reap_tend(struct parent *parent);
 
 /* The session's pid is known now: finds it again when it ends. */
 void reap_index(struct parent *parent, struct session *session);

@@ -103,7 +103,7 @@ static int
 quiet_ms(struct parent *parent)
 {
 	const struct sessions *sessions = &parent->sessions;
-	int64_t due_ms = parent->now_ms + TURN_MAX_MS;
+	int64_t due_ms = parent->now_ms + (parent->has_ended ? 0 : TURN_MAX_MS);
 
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->ring));
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->deciding));
@@ -149,6 +149,7 @@ tend(struct parent *parent)
 	settle_tend(parent);
 	workers_tend(parent);
 	launch_tend(parent);
+	reap_tend(parent);
 	signals_tend(parent);
 	open_the_door(parent);
 	workers_dispatch(parent);

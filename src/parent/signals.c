@@ -162,12 +162,31 @@ signals_receive(struct parent *parent)
 		hear(parent, received[i].ssi_signo);
 }
 
+/*
+ * They may be dead, and yet not ours to reap: a process that left the group
+ * can trace the main one and never wait for it. That shall not keep us.
+ */
+static void
+abandon(struct parent *parent)
+{
+	log_begin(LOG_LEVEL_WARNING, "abandoned");
+	log_number("running", reap_count_waited_for(parent));
+	log_end();
+	parent->stop_kills++;
+	parent->stop_ms = 0;
+}
+
 void
 signals_tend(struct parent *parent)
 {
 	if (parent->stop_ms == 0 || parent->now_ms < parent->stop_ms)
 		return;
+	if (parent->stop_kills == LIMIT_STOP_KILLS) {
+		abandon(parent);
+		return;
+	}
 	reap_signal_all(parent, SIGKILL);
+	parent->stop_kills++;
 	parent->stop_ms = parent->now_ms + LIMIT_STOP_MS;
 }
 
@@ -185,7 +204,8 @@ signals_are_obeyed(struct parent *parent)
 	case PHASE_DRAINING:
 		return open + sessions->running == 0;
 	case PHASE_STOPPING:
-		return open + reap_count_waited_for(parent) == 0;
+		return parent->stop_kills > LIMIT_STOP_KILLS ||
+		    open + reap_count_waited_for(parent) == 0;
 	}
 	return false;
 }

@@ -1,0 +1,78 @@
+"""Services that use being a child of tcpmuxd's against it."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+
+import pytest
+
+from mux import IS_ROOT, OK, program, service
+from rooms import unsanitized
+
+pytestmark = [unsanitized, pytest.mark.skipif(
+    not IS_ROOT, reason="services of other users need root")]
+
+LIMIT = 2.0  # seconds that anybody else may have to wait
+
+
+def intruder(act):
+    return service("intruder", f"exec {program('tests/tools/intruder')} {act}")
+
+
+def end(mux):
+    """Its orderly end, which has been asked for already."""
+    assert mux.process.wait(15) == 0
+    mux.assert_no_crash()
+    mux._discard()
+
+
+def test_who_makes_children_of_ours_holds_up_nobody(mux_factory):
+    mux = mux_factory(intruder("fork"))
+    with contextlib.closing(mux.connect()) as sock:
+        sock.sendall(b"intruder\r\n")
+        assert sock.recv(len(OK)) == OK
+        time.sleep(0.5)
+        for _ in range(5):
+            start = time.monotonic()
+            mux.refused("nobody-here")
+            assert time.monotonic() - start < LIMIT
+        start = time.monotonic()
+        mux.send_signal(signal.SIGTERM)
+        end(mux)
+        assert time.monotonic() - start < LIMIT
+
+
+def test_who_cannot_be_reaped_does_not_keep_us(mux_factory):
+    mux = mux_factory(intruder("hold"))
+    with contextlib.closing(mux.connect()) as sock:
+        sock.sendall(b"intruder\r\n")
+        with contextlib.closing(sock.makefile("rb")) as lines:
+            assert [lines.readline(), lines.readline()] == [OK, b"held\n"]
+        mux.send_signal(signal.SIGTERM)
+        mux.wait_log("abandoned", timeout=30, running=1)
+        end(mux)
+
+
+# --- what is inherited without a word ---------------------------------------
+
+SYS_ADD_KEY, SYS_KEYCTL = 248, 250  # of x86-64
+KEYCTL_JOIN_SESSION_KEYRING, SESSION_KEYRING = 1, -3
+
+
+def take_keyring():
+    """As a login of root's has it: with a secret in it."""
+    libc = ctypes.CDLL(None)
+    libc.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, b"of-roots-login")
+    libc.syscall(SYS_ADD_KEY, b"user", b"roots-secret", b"secret", 6,
+                 SESSION_KEYRING)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64" or
+                    not os.path.exists("/proc/keys"),
+                    reason="other numbers, or a kernel without keys")
+def test_no_key_of_ours_is_a_service_s(mux_factory):
+    mux = mux_factory(service("keys", "exec /bin/cat /proc/keys"),
+                      preexec=take_keyring)
+    assert mux.request("keys") == (OK, b"")  # it may not even see one
