@@ -30,7 +30,6 @@ static struct {
 	enum image_log_sink kind;
 	uint32_t facility;
 	bool is_socket, may_block;
-	bool is_torn; /* collected begins in the middle of a line */
 } sink = { .fd = STDERR_FILENO, .may_block = true };
 
 /* syslog(3)'s severities. */
@@ -194,8 +193,10 @@ write_some(const char *bytes, size_t length)
 	if (!sink.may_block)
 		return write(sink.fd, bytes, length);
 	/* A pipe with room has room for PIPE_BUF bytes at the least. */
-	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0)
+	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+		errno = EAGAIN;
 		return -1;
+	}
 	return write(sink.fd, bytes, length < 4096 ? length : 4096);
 }
 
@@ -210,38 +211,33 @@ count_lines(const char *bytes, size_t length)
 }
 
 /*
- * What is not taken is lost, but a line that is partly written is completed
- * first: it stays collected, up to its end, for the next turn.
+ * Writes what the sink takes; the rest stays for the next turn, from the
+ * middle of a line if that is how far it came. Where nobody will ever read
+ * it, nothing stays.
  */
 static void
 flush_collected(void)
 {
 	size_t done = 0;
-	size_t kept = 0;
 
 	while (done < sink.length) {
 		ssize_t count =
 		    write_some(sink.collected + done, sink.length - done);
 
+		if (count < 0 && errno != EAGAIN && errno != EINTR) {
+			count_lost(count_lines(
+			    sink.collected + done, sink.length - done));
+			sink.length = 0;
+			return;
+		}
 		if (count <= 0)
 			break;
 		done += (size_t)count;
 	}
-	if (done > 0)
-		sink.is_torn = sink.collected[done - 1] != '\n';
-	if (done < sink.length) {
-		const char *rest = sink.collected + done;
-		size_t rest_length = sink.length - done;
-
-		if (sink.is_torn) {
-			const char *end = memchr(rest, '\n', rest_length);
-
-			kept = (size_t)(end - rest) + 1;
-		}
-		count_lost(count_lines(rest + kept, rest_length - kept));
-		memmove(sink.collected, rest, kept);
-	}
-	sink.length = kept;
+	if (done == 0)
+		return;
+	sink.length -= done;
+	memmove(sink.collected, sink.collected + done, sink.length);
 }
 
 void

@@ -64,7 +64,7 @@ LOUD = 24
 def test_who_says_its_name_and_ends_while_others_are_reaped(mux_factory):
     """Long stderrs make a long round of reaping, in which one more child
     announces itself, becomes its service and ends: it is not forgotten."""
-    loud = "read go; yes | head -c 60000 >&2"
+    loud = "read go; yes | head -c 4000 >&2"
     mux = mux_factory(
         service("loud", f"exec /bin/sh -c '{loud}'", *MANY),
         service("true", "exec /bin/true"), admission=CROWD)
