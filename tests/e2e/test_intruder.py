@@ -14,7 +14,7 @@ from rooms import unsanitized
 pytestmark = [unsanitized, pytest.mark.skipif(
     not IS_ROOT, reason="services of other users need root")]
 
-LIMIT = 2.0  # seconds that anybody else may have to wait
+LIMIT = 5.0  # seconds that anybody else may have to wait; unbounded, 9
 
 
 def intruder(act):
