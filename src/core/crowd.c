@@ -28,7 +28,7 @@ crowd_init(struct crowd *crowd, void *memory, uint32_t slots, uint32_t most,
 {
 	uint8_t *at = memory;
 
-	source_table_init(&crowd->keys, at, most, hash_key);
+	source_table_init(&crowd->keys, at, most, 0, hash_key);
 	at += round_up(source_table_bytes(most));
 	crowd->members = (struct crowd_member *)(void *)at;
 	at += round_up(slots * sizeof(struct crowd_member));
@@ -102,7 +102,7 @@ crowd_join(struct crowd *crowd, uint32_t slot, const struct addr *peer)
 {
 	struct source_key key =
 	    source_key(peer, CROWD_V4_BITS, CROWD_V6_BITS, 0);
-	uint32_t hood = source_take(&crowd->keys, &key);
+	uint32_t hood = source_take(&crowd->keys, &key, 0);
 	struct crowd_member *member = &crowd->members[slot];
 
 	assert(hood != SOURCE_NONE && member->hood == CROWD_NONE);

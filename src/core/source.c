@@ -1,6 +1,6 @@
 /*
- * Exact counts for each source of connections.
- * Trusts its caller to drop what it added, once.
+ * Exact counts for each source of connections, and what it is remembered for.
+ * Trusts its caller to drop what it added, once, and its clock not to run back.
  * Never allocates: a full table of busy records answers so.
  */
 #include "core/source.h"
@@ -27,39 +27,112 @@ source_table_bytes(uint32_t capacity)
 	    bucket_count(capacity) * sizeof(uint32_t);
 }
 
-/* A record nobody counts on goes to the newest end of the unused. */
 static void
-unused_push(struct source_table *table, uint32_t record)
+list_push(struct source_table *table, struct source_list *list, uint32_t record)
 {
 	struct source *source = &table->records[record];
 
 	source->newer = SOURCE_NONE;
-	source->older = table->newest;
-	if (table->newest != SOURCE_NONE)
-		table->records[table->newest].newer = record;
+	source->older = list->newest;
+	if (list->newest != SOURCE_NONE)
+		table->records[list->newest].newer = record;
 	else
-		table->oldest = record;
-	table->newest = record;
+		list->oldest = record;
+	list->newest = record;
+	list->count++;
 }
 
 static void
-unused_remove(struct source_table *table, uint32_t record)
+list_remove(
+    struct source_table *table, struct source_list *list, uint32_t record)
 {
 	const struct source *source = &table->records[record];
 
 	if (source->newer != SOURCE_NONE)
 		table->records[source->newer].older = source->older;
 	else
-		table->newest = source->older;
+		list->newest = source->older;
 	if (source->older != SOURCE_NONE)
 		table->records[source->older].newer = source->newer;
 	else
-		table->oldest = source->newer;
+		list->oldest = source->newer;
+	list->count--;
+}
+
+static void
+list_init(struct source_list *list)
+{
+	*list = (struct source_list){ .newest = SOURCE_NONE,
+		.oldest = SOURCE_NONE };
+}
+
+/* All of a list behind what is newest in the other. */
+static void
+list_join(struct source_table *table, struct source_list *list,
+    struct source_list *joining)
+{
+	if (joining->count == 0)
+		return;
+	table->records[joining->oldest].older = list->newest;
+	if (list->newest != SOURCE_NONE)
+		table->records[list->newest].newer = joining->oldest;
+	else
+		list->oldest = joining->oldest;
+	list->newest = joining->newest;
+	list->count += joining->count;
+	list_init(joining);
+}
+
+/* Where an unused record belongs; terms that are over are innocent. */
+static struct source_list *
+list_of(struct source_table *table, uint32_t record)
+{
+	int64_t term = table->records[record].penalty_ms / table->term_ms;
+
+	if (term < table->term)
+		return &table->innocent;
+	return &table->penalised[term % SOURCE_TERMS];
+}
+
+static void
+unused_push(struct source_table *table, uint32_t record)
+{
+	struct source_list *list = list_of(table, record);
+
+	list_push(table, list, record);
+	table->penalised_count += list != &table->innocent;
+}
+
+static void
+unused_remove(struct source_table *table, uint32_t record)
+{
+	struct source_list *list = list_of(table, record);
+
+	list_remove(table, list, record);
+	table->penalised_count -= list != &table->innocent;
+}
+
+/* Whose term is over is innocent again, as if last heard of now. */
+static void
+absolve(struct source_table *table, int64_t now_ms)
+{
+	int64_t now = now_ms / table->term_ms;
+
+	for (uint32_t i = 0; i < SOURCE_TERMS && table->term < now; i++) {
+		struct source_list *over =
+		    &table->penalised[table->term % SOURCE_TERMS];
+
+		table->penalised_count -= over->count;
+		list_join(table, &table->innocent, over);
+		table->term++;
+	}
+	if (table->term < now)
+		table->term = now;
 }
 
 void
 source_table_init(struct source_table *table, void *memory, uint32_t capacity,
-    const uint8_t hash_key[SOURCE_HASH_KEY_BYTES])
+    uint32_t penalty_max_ms, const uint8_t hash_key[SOURCE_HASH_KEY_BYTES])
 {
 	uint32_t buckets = bucket_count(capacity);
 
@@ -68,8 +141,13 @@ source_table_init(struct source_table *table, void *memory, uint32_t capacity,
 	    capacity * sizeof(struct source));
 	table->capacity = capacity;
 	table->bucket_mask = buckets - 1;
-	table->newest = SOURCE_NONE;
-	table->oldest = SOURCE_NONE;
+	list_init(&table->innocent);
+	for (uint32_t i = 0; i < SOURCE_TERMS; i++)
+		list_init(&table->penalised[i]);
+	table->penalised_count = 0;
+	/* The first and the last may be begun. */
+	table->term_ms = penalty_max_ms / (SOURCE_TERMS - 2) + 1;
+	table->term = 1;
 	memcpy(table->hash_key, hash_key, sizeof(table->hash_key));
 	for (uint32_t i = 0; i < buckets; i++)
 		table->buckets[i] = SOURCE_NONE;
@@ -136,29 +214,6 @@ chain_remove(struct source_table *table, uint32_t record)
 	*link = source->chain;
 }
 
-uint32_t
-source_take(struct source_table *table, const struct source_key *key)
-{
-	uint32_t bucket = bucket_of(table, key);
-	uint32_t record = find_in(table, bucket, key);
-	struct source *source;
-
-	if (record != SOURCE_NONE)
-		return record;
-	record = table->oldest;
-	if (record == SOURCE_NONE)
-		return SOURCE_NONE;
-	chain_remove(table, record);
-	unused_remove(table, record);
-	source = &table->records[record];
-	source->key = *key;
-	source->bucket = bucket;
-	source->chain = table->buckets[bucket];
-	table->buckets[bucket] = record;
-	unused_push(table, record);
-	return record;
-}
-
 static bool
 is_unused(const struct source *source)
 {
@@ -166,6 +221,96 @@ is_unused(const struct source *source)
 		if (source->counts[i] != 0)
 			return false;
 	return true;
+}
+
+/* Whose record may be given to another; SOURCE_NONE: nobody's. */
+static uint32_t
+least_needed(const struct source_table *table)
+{
+	uint32_t stalest = table->innocent.oldest;
+	bool is_new = stalest != SOURCE_NONE &&
+	    table->records[stalest].bucket == SOURCE_NONE;
+
+	if (table->penalised_count == 0 || is_new ||
+	    (stalest != SOURCE_NONE &&
+		table->penalised_count <= table->capacity / 2))
+		return stalest;
+	for (uint32_t i = 0; i < SOURCE_TERMS; i++) {
+		int64_t term = table->term + i;
+		const struct source_list *list =
+		    &table->penalised[term % SOURCE_TERMS];
+
+		if (list->count > 0)
+			return list->oldest;
+	}
+	return stalest;
+}
+
+/* Heard of again: an innocent source is the newest of them once more. */
+static void
+refresh(struct source_table *table, uint32_t record)
+{
+	if (!is_unused(&table->records[record]))
+		return;
+	unused_remove(table, record);
+	unused_push(table, record);
+}
+
+uint32_t
+source_take(
+    struct source_table *table, const struct source_key *key, int64_t now_ms)
+{
+	uint32_t bucket = bucket_of(table, key);
+	uint32_t record = find_in(table, bucket, key);
+	struct source *source;
+
+	absolve(table, now_ms);
+	if (record != SOURCE_NONE) {
+		refresh(table, record);
+		return record;
+	}
+	record = least_needed(table);
+	if (record == SOURCE_NONE)
+		return SOURCE_NONE;
+	chain_remove(table, record);
+	unused_remove(table, record);
+	source = &table->records[record];
+	*source = (struct source){ .key = *key,
+		.bucket = bucket,
+		.chain = table->buckets[bucket],
+		.round = source->round + 1 };
+	table->buckets[bucket] = record;
+	unused_push(table, record);
+	return record;
+}
+
+void
+source_penalise(struct source_table *table, uint32_t record, int64_t until_ms,
+    int64_t now_ms)
+{
+	bool is_listed = is_unused(&table->records[record]);
+
+	absolve(table, now_ms);
+	if (is_listed)
+		unused_remove(table, record);
+	table->records[record].penalty_ms = until_ms;
+	if (is_listed)
+		unused_push(table, record);
+}
+
+uint32_t
+source_penalty_left_ms(
+    const struct source_table *table, uint32_t record, int64_t now_ms)
+{
+	int64_t left_ms = table->records[record].penalty_ms - now_ms;
+
+	return left_ms > 0 ? (uint32_t)left_ms : 0;
+}
+
+struct rate_bucket *
+source_rate(const struct source_table *table, uint32_t record)
+{
+	return &table->records[record].rate;
 }
 
 uint32_t

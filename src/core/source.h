@@ -6,15 +6,20 @@
 #include <stdint.h>
 
 #include "core/addr.h"
+#include "core/rate.h"
 
 /*
- * Who is connected, and how often: one fixed-size record for each source
- * (an address cut to its prefix, with a scope that tells tables' uses
- * apart), found by keyed SipHash so that nobody can choose collisions.
+ * Who is connected, how often, and how it behaved: one fixed-size record for
+ * each source (an address cut to its prefix, with a scope that tells tables'
+ * uses apart), found by keyed SipHash so that nobody can choose collisions.
  *
- * A record with any count above zero stays. One with none may be reused for
- * another source, the longest unused first. So a table with at least as many
- * records as there can be connections never fails to find room.
+ * A record with any count above zero stays. One with none is remembered until
+ * another source needs its place: first goes the innocent that was not heard
+ * of for the longest time, then whoever has the least of a penalty left (to
+ * within 1/254 of the largest penalty). But sources with a penalty keep at
+ * most half of the table: nobody fills it with those. So a table with at
+ * least as many records as there can be connections never fails to find room.
+ * All of this takes the same time however many records there are.
  */
 enum source_count {
 	SOURCE_PENDING, /* undecided connections */
@@ -37,15 +42,32 @@ struct source {
 	struct source_key key;
 	uint32_t counts[SOURCE_COUNTS];
 	uint32_t chain; /* the next with the same hash */
-	uint32_t newer, older; /* among the unused */
+	uint32_t newer, older; /* in its list of the unused */
 	uint32_t bucket; /* whose chain it is in; SOURCE_NONE: never used */
+	uint32_t round; /* how often the record was given to another source */
+	struct rate_bucket rate; /* what it spent */
+	int64_t penalty_ms; /* it is penalised until then */
+	uint32_t claims, claim; /* where core/claim last wrote of it */
+};
+
+#define SOURCE_TERMS 256u
+
+/* Records nobody counts on, in the order in which that came to be. */
+struct source_list {
+	uint32_t newest, oldest;
+	uint32_t count;
 };
 
 struct source_table {
 	struct source *records; /* not owned */
 	uint32_t *buckets; /* not owned; a power of two of them */
 	uint32_t capacity, bucket_mask;
-	uint32_t newest, oldest; /* of the unused */
+	struct source_list innocent;
+	/* the others, by the term in which their penalty ends */
+	struct source_list penalised[SOURCE_TERMS];
+	uint32_t penalised_count;
+	int64_t term; /* the first that is not over */
+	int64_t term_ms; /* how long one is */
 	uint8_t hash_key[SOURCE_HASH_KEY_BYTES];
 };
 
@@ -54,10 +76,12 @@ size_t source_table_bytes(uint32_t capacity);
 
 /*
  * Makes an empty table in `memory` (8-aligned, source_table_bytes(capacity)
- * long, the caller's). hash_key is random and secret.
+ * long, the caller's). No penalty ends later than penalty_max_ms after it is
+ * given. hash_key is random and secret.
  */
-void source_table_init(struct source_table *table, void *memory,
-    uint32_t capacity, const uint8_t hash_key[SOURCE_HASH_KEY_BYTES]);
+void
+source_table_init(struct source_table *table, void *memory, uint32_t capacity,
+    uint32_t penalty_max_ms, const uint8_t hash_key[SOURCE_HASH_KEY_BYTES]);
 
 /* The key of an address's first v4_bits or v6_bits bits. */
 struct source_key source_key(const struct addr *addr, unsigned v4_bits,
@@ -68,10 +92,25 @@ uint32_t
 source_find(const struct source_table *table, const struct source_key *key);
 
 /*
- * The record of key, made if need be; SOURCE_NONE if every record is in use.
- * A new one stays only if it is counted before the next is asked for.
+ * The record of key, made if need be; SOURCE_NONE if every record is counted
+ * on. One that is not counted on is good until another source is asked for.
  */
-uint32_t source_take(struct source_table *table, const struct source_key *key);
+uint32_t source_take(
+    struct source_table *table, const struct source_key *key, int64_t now_ms);
+
+/*
+ * Lets its penalty end at until_ms, which may be over already. At most
+ * penalty_max_ms from now_ms.
+ */
+void source_penalise(struct source_table *table, uint32_t record,
+    int64_t until_ms, int64_t now_ms);
+/* What is left of its penalty; 0: nothing. */
+uint32_t source_penalty_left_ms(
+    const struct source_table *table, uint32_t record, int64_t now_ms);
+
+/* What it spent of the rate that it is held to. */
+struct rate_bucket *
+source_rate(const struct source_table *table, uint32_t record);
 
 /* What the record's count is. */
 uint32_t source_get(

@@ -1,6 +1,6 @@
 /*
  * The table of sources against a slow one: a list that is searched from end
- * to end and knows nothing of hashes, chains or links.
+ * to end and knows nothing of hashes, chains, links or lists of terms.
  */
 #include "core/source.h"
 
@@ -13,6 +13,8 @@
 
 #define KEYS 200u
 #define OPERATIONS 100000u
+#define PENALTY_MAX_MS 60000u
+#define TERM_MS (PENALTY_MAX_MS / 254 + 1)
 
 static const uint8_t hash_key[SOURCE_HASH_KEY_BYTES] = "a secret of 16 b";
 
@@ -21,12 +23,14 @@ struct slow_entry {
 	uint32_t record;
 	uint32_t counts[SOURCE_COUNTS];
 	uint64_t unused_since;
+	int64_t penalty_ms;
 };
 
 struct slow {
 	struct slow_entry entries[KEYS];
 	uint32_t capacity, there;
 	uint64_t clock;
+	int64_t term; /* terms before it are over */
 };
 
 struct both {
@@ -35,6 +39,8 @@ struct both {
 	struct source_key keys[KEYS];
 	void *memory;
 	uint64_t random;
+	int64_t now_ms;
+	bool has_penalties;
 };
 
 static uint32_t
@@ -63,9 +69,12 @@ both_init(struct both *both, uint32_t capacity, uint64_t seed)
 {
 	*both = (struct both){ .slow = { .capacity = capacity },
 		.memory = malloc(source_table_bytes(capacity)),
-		.random = seed };
+		.random = seed,
+		.now_ms = 5000 };
 	assert_non_null(both->memory);
-	source_table_init(&both->table, both->memory, capacity, hash_key);
+	source_table_init(
+	    &both->table, both->memory, capacity, PENALTY_MAX_MS, hash_key);
+	both->slow.term = 1;
 	for (uint32_t i = 0; i < KEYS; i++) {
 		struct addr addr = numbered_addr(i);
 
@@ -82,38 +91,98 @@ is_counted(const struct slow_entry *entry)
 	return false;
 }
 
-/* Who has to go: nobody counts on it, for the longest time. KEYS: nobody. */
-static uint32_t
-slow_stalest(const struct slow *slow)
+static bool
+is_unused(const struct slow_entry *entry)
 {
-	uint32_t stalest = KEYS;
+	return entry->is_there && !is_counted(entry);
+}
+
+static bool
+is_penalised(const struct slow *slow, const struct slow_entry *entry)
+{
+	return entry->penalty_ms / TERM_MS >= slow->term;
+}
+
+/* Whether the one goes before the other, both innocent or both not. */
+static bool
+goes_before(const struct slow_entry *a, const struct slow_entry *b, bool is_by)
+{
+	int64_t first = a->penalty_ms / TERM_MS;
+	int64_t second = b->penalty_ms / TERM_MS;
+
+	if (is_by && first != second)
+		return first < second;
+	return a->unused_since < b->unused_since;
+}
+
+/* The first to go of the unused that are penalised, or not. KEYS: nobody. */
+static uint32_t
+slow_first(const struct slow *slow, bool penalised)
+{
+	uint32_t first = KEYS;
 
 	for (uint32_t i = 0; i < KEYS; i++) {
 		const struct slow_entry *entry = &slow->entries[i];
 
-		if (!entry->is_there || is_counted(entry))
+		if (!is_unused(entry) || is_penalised(slow, entry) != penalised)
 			continue;
-		if (stalest == KEYS ||
-		    entry->unused_since < slow->entries[stalest].unused_since)
-			stalest = i;
+		if (first == KEYS ||
+		    goes_before(entry, &slow->entries[first], penalised))
+			first = i;
 	}
-	return stalest;
+	return first;
+}
+
+/* Those whose term is over become the newest innocents, one by one. */
+static void
+slow_absolve(struct slow *slow, int64_t now_ms)
+{
+	while (slow->term < now_ms / TERM_MS) {
+		uint32_t key = slow_first(slow, true);
+		struct slow_entry *entry = &slow->entries[key];
+
+		if (key == KEYS || entry->penalty_ms / TERM_MS > slow->term) {
+			slow->term++;
+			continue;
+		}
+		entry->penalty_ms = 0;
+		entry->unused_since = ++slow->clock;
+	}
+}
+
+/* Who has to go. KEYS: nobody can. */
+static uint32_t
+slow_least_needed(const struct slow *slow)
+{
+	uint32_t innocent = slow_first(slow, false);
+	uint32_t guilty = 0;
+
+	for (uint32_t i = 0; i < KEYS; i++)
+		guilty += is_unused(&slow->entries[i]) &&
+		    is_penalised(slow, &slow->entries[i]);
+	if (innocent != KEYS && guilty <= slow->capacity / 2)
+		return innocent;
+	return guilty > 0 ? slow_first(slow, true) : innocent;
 }
 
 /* False if there is no room. */
 static bool
-slow_take(struct slow *slow, uint32_t key)
+slow_take(struct slow *slow, uint32_t key, int64_t now_ms)
 {
 	struct slow_entry *entry = &slow->entries[key];
 
-	if (entry->is_there)
+	slow_absolve(slow, now_ms);
+	if (entry->is_there) {
+		if (!is_counted(entry))
+			entry->unused_since = ++slow->clock;
 		return true;
+	}
 	if (slow->there == slow->capacity) {
-		uint32_t stalest = slow_stalest(slow);
+		uint32_t victim = slow_least_needed(slow);
 
-		if (stalest == KEYS)
+		if (victim == KEYS)
 			return false;
-		slow->entries[stalest].is_there = false;
+		slow->entries[victim].is_there = false;
 		slow->there--;
 	}
 	*entry = (struct slow_entry){ .is_there = true,
@@ -127,8 +196,9 @@ static void
 take(struct both *both, uint32_t key)
 {
 	struct slow_entry *entry = &both->slow.entries[key];
-	bool has_room = slow_take(&both->slow, key);
-	uint32_t record = source_take(&both->table, &both->keys[key]);
+	bool has_room = slow_take(&both->slow, key, both->now_ms);
+	uint32_t record =
+	    source_take(&both->table, &both->keys[key], both->now_ms);
 
 	if (!has_room) {
 		assert_int_equal(record, SOURCE_NONE);
@@ -167,6 +237,24 @@ drop_one(struct both *both, uint32_t key, enum source_count which)
 }
 
 static void
+penalise_one(struct both *both, uint32_t key)
+{
+	struct slow_entry *entry = &both->slow.entries[key];
+	int64_t until_ms = both->now_ms + draw(both, PENALTY_MAX_MS + 1);
+
+	if (!entry->is_there)
+		return;
+	slow_absolve(&both->slow, both->now_ms);
+	entry->penalty_ms = until_ms;
+	if (!is_counted(entry))
+		entry->unused_since = ++both->slow.clock;
+	source_penalise(&both->table, entry->record, until_ms, both->now_ms);
+	assert_int_equal(
+	    source_penalty_left_ms(&both->table, entry->record, both->now_ms),
+	    until_ms - both->now_ms);
+}
+
+static void
 assert_same(const struct both *both, uint32_t key)
 {
 	const struct slow_entry *entry = &both->slow.entries[key];
@@ -192,8 +280,11 @@ step(struct both *both, uint32_t operation)
 	enum source_count which = (enum source_count)draw(both, SOURCE_COUNTS);
 	uint32_t choice = draw(both, 10);
 
+	both->now_ms += draw(both, draw(both, 1000) == 0 ? 90000 : 20);
 	if (choice == 0)
 		take(both, key);
+	else if (choice == 1 && both->has_penalties)
+		penalise_one(both, key);
 	else if (choice < (is_rising ? 7u : 3u))
 		count_one(both, key, which);
 	else
@@ -207,6 +298,7 @@ compare_run(uint32_t capacity, uint64_t seed, bool has_one_bucket)
 	struct both both;
 
 	both_init(&both, capacity, seed);
+	both.has_penalties = seed % 2 != 0;
 	/* Every key collides with every other: chains are all there is. */
 	if (has_one_bucket)
 		both.table.bucket_mask = 0;
@@ -245,6 +337,14 @@ same_as_slow_with_one_record(void **state)
 {
 	(void)state;
 	compare_run(1, 0x2468aceu, false);
+	compare_run(1, 0x2468acfu, false);
+}
+
+static void
+same_as_slow_without_penalties(void **state)
+{
+	(void)state;
+	compare_run(64, 0x7654320u, false);
 }
 
 /* As many records as connections: there is always room for one more. */
@@ -257,16 +357,89 @@ full_only_when_all_are_counted(void **state)
 	(void)state;
 	both_init(&both, 8, 1);
 	for (uint32_t i = 0; i < 8; i++) {
-		record = source_take(&both.table, &both.keys[i]);
+		record = source_take(&both.table, &both.keys[i], 0);
 		assert_int_not_equal(record, SOURCE_NONE);
 		source_add(&both.table, record, SOURCE_RUNNING);
 	}
-	assert_int_equal(source_take(&both.table, &both.keys[8]), SOURCE_NONE);
+	assert_int_equal(
+	    source_take(&both.table, &both.keys[8], 0), SOURCE_NONE);
 	record = source_find(&both.table, &both.keys[3]);
 	source_drop(&both.table, record, SOURCE_RUNNING);
-	assert_int_equal(source_take(&both.table, &both.keys[8]), record);
+	assert_int_equal(source_take(&both.table, &both.keys[8], 0), record);
 	assert_int_equal(source_find(&both.table, &both.keys[3]), SOURCE_NONE);
 	assert_int_equal(source_get(&both.table, record, SOURCE_RUNNING), 0);
+	free(both.memory);
+}
+
+static uint32_t
+take_key(struct both *both, uint32_t key)
+{
+	return source_take(&both->table, &both->keys[key], both->now_ms);
+}
+
+/* What a source spent and was given is there when it comes again. */
+static void
+a_penalty_outlives_connections(void **state)
+{
+	const struct rate rate = { 1, 1000, 2 };
+	struct both both;
+	uint32_t record;
+
+	(void)state;
+	both_init(&both, 4, 1);
+	record = take_key(&both, 0);
+	source_add(&both.table, record, SOURCE_PENDING);
+	assert_true(rate_take(source_rate(&both.table, record), &rate, 5000));
+	source_penalise(&both.table, record, 35000, 5000);
+	source_drop(&both.table, record, SOURCE_PENDING);
+	/* Seven innocents come and go: it is they who make room. */
+	for (uint32_t key = 1; key < 8; key++)
+		take_key(&both, key);
+	assert_int_equal(take_key(&both, 0), record);
+	assert_int_equal(
+	    source_penalty_left_ms(&both.table, record, 10000), 25000);
+	assert_true(rate_take(source_rate(&both.table, record), &rate, 5000));
+	assert_false(rate_take(source_rate(&both.table, record), &rate, 5000));
+	/* Once it is over, this one is like the others. */
+	both.now_ms = 40000;
+	for (uint32_t key = 1; key < 8; key++)
+		take_key(&both, key);
+	assert_int_equal(source_find(&both.table, &both.keys[0]), SOURCE_NONE);
+	record = take_key(&both, 0);
+	assert_int_equal(source_penalty_left_ms(&both.table, record, 0), 0);
+	assert_true(rate_take(source_rate(&both.table, record), &rate, 5000));
+	assert_true(rate_take(source_rate(&both.table, record), &rate, 5000));
+	free(both.memory);
+}
+
+/* Half of the table, and those with the least left go first. */
+static void
+penalties_do_not_fill_the_table(void **state)
+{
+	struct both both;
+	uint32_t innocent;
+
+	(void)state;
+	both_init(&both, 8, 1);
+	for (uint32_t key = 0; key < 7; key++)
+		source_penalise(&both.table, take_key(&both, key),
+		    both.now_ms + 50000 - 5000 * key, both.now_ms);
+	innocent = take_key(&both, 7);
+	for (uint32_t key = 8; key < 11; key++) {
+		take_key(&both, key);
+		assert_int_equal(take_key(&both, 7), innocent);
+		assert_int_equal(source_find(&both.table, &both.keys[14 - key]),
+		    SOURCE_NONE);
+		assert_int_not_equal(
+		    source_find(&both.table, &both.keys[13 - key]),
+		    SOURCE_NONE);
+	}
+	/* Four penalties, four innocents: from now on these go. */
+	take_key(&both, 11);
+	assert_int_equal(source_find(&both.table, &both.keys[8]), SOURCE_NONE);
+	for (uint32_t key = 0; key < 4; key++)
+		assert_int_not_equal(
+		    source_find(&both.table, &both.keys[key]), SOURCE_NONE);
 	free(both.memory);
 }
 
@@ -315,6 +488,9 @@ main(void)
 		cmocka_unit_test(same_as_slow_when_roomy),
 		cmocka_unit_test(same_as_slow_when_all_collide),
 		cmocka_unit_test(same_as_slow_with_one_record),
+		cmocka_unit_test(same_as_slow_without_penalties),
+		cmocka_unit_test(a_penalty_outlives_connections),
+		cmocka_unit_test(penalties_do_not_fill_the_table),
 		cmocka_unit_test(full_only_when_all_are_counted),
 		cmocka_unit_test(keys_are_prefixes),
 	};
