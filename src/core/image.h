@@ -7,6 +7,7 @@
 
 #include "core/addr.h"
 #include "core/name.h"
+#include "core/rate.h"
 
 /*
  * The policy as the running processes see it: one flat, sealed, read-only
@@ -17,7 +18,7 @@
  * the machine, so its numbers are in the machine's own order and layout.
  */
 #define IMAGE_MAGIC 0x31696d74u
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
 
 /*
  * Bounds that image_init enforces, so that readers can use fixed arrays. The
@@ -33,6 +34,7 @@
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
 #define IMAGE_TIMEOUT_MAX_MS 3600000u
+#define IMAGE_PENALTY_MAX_MS 86400000u
 #define IMAGE_KEEPALIVE_MAX_S 32767u /* TCP_KEEPIDLE, tcp(7) */
 #define IMAGE_CAPABILITIES ((UINT64_C(1) << 41) - 1) /* capabilities(7) */
 
@@ -109,7 +111,15 @@ enum image_leftovers {
 #define IMAGE_SERVICE_CAPABILITIES_ALL 0x10u
 #define IMAGE_SERVICE_FLAGS 0x1fu
 
-/* Services are sorted by name, so HELP walks them in its order. */
+enum image_kind {
+	IMAGE_KIND_EXEC, /* a program */
+	IMAGE_KIND_TRAP, /* nothing: whoever asks for it is penalised */
+};
+
+/*
+ * Services are sorted by name, so HELP walks them in its order. A trap has no
+ * program, words, groups, ids or privileges: they are empty, or 0.
+ */
 struct image_service {
 	struct image_text name; /* folded */
 	struct image_place place;
@@ -124,12 +134,16 @@ struct image_service {
 	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
 	uint32_t uid, gid;
 	uint32_t sessions, per_source;
+	struct rate rate; /* of its starts, whoever asks */
+	struct rate source_rate; /* of one source's */
 	uint32_t keepalive_s; /* 0: off */
 	uint32_t umask;
 	uint8_t flags; /* IMAGE_SERVICE_* */
 	uint8_t reply; /* enum image_reply */
 	uint8_t stderr_to; /* enum image_stderr */
 	uint8_t leftovers; /* enum image_leftovers */
+	uint8_t kind; /* enum image_kind */
+	uint8_t unused[3];
 };
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */
@@ -153,12 +167,28 @@ enum image_log_format {
 	IMAGE_LOG_JSON,
 };
 
+/* What a source is penalised for. */
+enum image_penalty {
+	IMAGE_PENALTY_MALFORMED, /* a parser claims: not a line */
+	IMAGE_PENALTY_UNKNOWN, /* a parser claims: no such name */
+	IMAGE_PENALTY_DENIED,
+	IMAGE_PENALTY_TIMEOUT,
+	IMAGE_PENALTY_CRASH, /* a parser died of it */
+	IMAGE_PENALTY_TRAP,
+	IMAGE_PENALTIES,
+};
+
 /* What the policy says once. */
 struct image_global {
 	struct image_text file; /* the policy's main file */
 	struct image_text parser_program; /* empty: the installed one */
 	struct image_range admission; /* rules */
+	struct image_range exempt; /* rules; all of them allow */
 	uint32_t sessions, pending, pending_per_source, per_source;
+	struct rate rate; /* of one source's connections */
+	uint32_t sources; /* that are remembered */
+	uint32_t penalties_ms[IMAGE_PENALTIES]; /* 0: none */
+	uint32_t penalty_threshold_ms, penalty_max_ms;
 	uint32_t parser_uid, parser_gid;
 	uint32_t parser_timeout_ms;
 	uint32_t parser_workers; /* 1 to 64 */
@@ -167,7 +197,8 @@ struct image_global {
 	uint8_t room; /* enum image_room */
 	uint8_t log_sink; /* enum image_log_sink */
 	uint8_t log_format; /* enum image_log_format */
-	uint8_t unused;
+	uint8_t count_by_v4, count_by_v6; /* bits that tell sources apart */
+	uint8_t unused[3];
 };
 
 enum image_section {

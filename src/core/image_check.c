@@ -124,6 +124,21 @@ image_is_limit(uint32_t limit)
 	return limit >= 1 && limit <= IMAGE_LIMIT_MAX;
 }
 
+/* What is remembered of sources. */
+static bool
+is_memory(const struct image_global *global)
+{
+	for (int i = 0; i < IMAGE_PENALTIES; i++)
+		if (global->penalties_ms[i] > IMAGE_PENALTY_MAX_MS)
+			return false;
+	return image_is_limit(global->sources) &&
+	    rate_is_valid(&global->rate) && global->count_by_v4 > 0 &&
+	    global->count_by_v4 <= 32 && global->count_by_v6 > 0 &&
+	    global->count_by_v6 <= 128 &&
+	    global->penalty_max_ms <= IMAGE_PENALTY_MAX_MS &&
+	    global->penalty_threshold_ms < global->penalty_max_ms;
+}
+
 static enum image_error
 check_global(const struct image *image)
 {
@@ -136,7 +151,8 @@ check_global(const struct image *image)
 	if (global->parser_program.length > 0 &&
 	    !image_has_path(image, global->parser_program))
 		return IMAGE_BAD_VALUE;
-	if (!image_has_range(image, IMAGE_RULES, global->admission))
+	if (!image_has_range(image, IMAGE_RULES, global->admission) ||
+	    !image_has_range(image, IMAGE_RULES, global->exempt))
 		return IMAGE_BAD_RANGE;
 	if (!image_is_limit(global->sessions) ||
 	    !image_is_limit(global->pending) ||
@@ -156,9 +172,10 @@ check_global(const struct image *image)
 	    global->syslog_facility > 23 * 8 ||
 	    global->room > IMAGE_ROOM_REDUCED ||
 	    global->log_sink > IMAGE_LOG_JOURNAL ||
-	    global->log_format > IMAGE_LOG_JSON || global->unused != 0)
+	    global->log_format > IMAGE_LOG_JSON || global->unused[0] != 0 ||
+	    global->unused[1] != 0 || global->unused[2] != 0)
 		return IMAGE_BAD_VALUE;
-	return IMAGE_OK;
+	return is_memory(global) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }
 
 static bool

@@ -51,6 +51,22 @@ check_exec(const struct image *image, const struct image_service *service)
 	return is_env(image, service->env) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }
 
+/* A trap has nothing that could be executed, and is nobody. */
+static enum image_error
+check_trap(const struct image *image, const struct image_service *service)
+{
+	if (!image_has_text(image, service->program, 0) ||
+	    !image_has_text(image, service->chdir, 0))
+		return IMAGE_BAD_TEXT;
+	if (service->argv.count != 0 || service->env.count != 0 ||
+	    service->groups.count != 0 || service->capabilities != 0 ||
+	    service->uid != 0 || service->gid != 0 ||
+	    (service->flags &
+		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
+		return IMAGE_BAD_VALUE;
+	return IMAGE_OK;
+}
+
 static enum image_error
 check_groups(const struct image *image, struct image_range range)
 {
@@ -91,7 +107,9 @@ is_privilege(const struct image_service *service)
 static enum image_error
 check_service(const struct image *image, const struct image_service *service)
 {
-	enum image_error error = check_exec(image, service);
+	enum image_error error = service->kind == IMAGE_KIND_TRAP
+	    ? check_trap(image, service)
+	    : check_exec(image, service);
 
 	if (error != IMAGE_OK)
 		return error;
@@ -111,7 +129,11 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->keepalive_s > IMAGE_KEEPALIVE_MAX_S ||
 	    service->umask > 0777 || service->reply > IMAGE_REPLY_SERVICE ||
 	    service->stderr_to > IMAGE_STDERR_SOCKET ||
-	    service->leftovers > IMAGE_LEFTOVERS_KEEP)
+	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
+	    service->kind > IMAGE_KIND_TRAP || service->unused[0] != 0 ||
+	    service->unused[1] != 0 || service->unused[2] != 0 ||
+	    !rate_is_valid(&service->rate) ||
+	    !rate_is_valid(&service->source_rate))
 		return IMAGE_BAD_VALUE;
 	return IMAGE_OK;
 }

@@ -76,7 +76,7 @@ struct policy_service {
 	struct word name; /* folded to lower case by the parser */
 	struct place place;
 	uint64_t given; /* bit of each directive in the parser's table */
-	bool is_disabled, is_unlisted;
+	bool is_disabled, is_unlisted, is_trap;
 	struct span exec; /* words: path and arguments; empty: not given */
 	struct word argv0; /* length 0: not given */
 	struct word user; /* name, number, or `self` */
@@ -95,6 +95,7 @@ struct policy_service {
 	enum image_stderr stderr_to;
 	uint32_t sessions;
 	uint32_t per_source; /* 0: an eighth of sessions, at least 1 */
+	struct rate rate, source_rate; /* no tokens: none */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
 	enum image_leftovers leftovers;
@@ -112,7 +113,13 @@ struct policy {
 	uint32_t service_count, word_count;
 
 	struct span admission; /* rules; none written: nobody */
+	struct span exempt; /* rules, all of them allow */
 	uint32_t sessions, pending, pending_per_source, per_source;
+	uint32_t count_by_v4, count_by_v6; /* bits */
+	struct rate rate;
+	uint32_t sources;
+	uint32_t penalties_ms[IMAGE_PENALTIES];
+	uint32_t penalty_threshold_ms, penalty_max_ms;
 
 	struct word parser_user, parser_group, parser_program;
 	uint32_t parser_timeout_ms, parser_workers;

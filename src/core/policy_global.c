@@ -25,6 +25,7 @@ policy_set_globals(struct policy *policy)
 	policy->pending = 256;
 	policy->pending_per_source = 8;
 	policy->per_source = 32;
+	policy_set_admission(policy);
 	policy->parser_user.text = (struct text){ user, sizeof(user) - 1 };
 	policy->parser_timeout_ms = 5000;
 	policy->parser_workers = 1;

@@ -19,7 +19,7 @@ policy_take(struct policy_parser *parser, size_t count, size_t size)
 /* What is in a text at most, so that every array is made once. */
 struct tally {
 	uint32_t words, longest; /* all; those of one line */
-	uint32_t services, names, nets, members, listens, rules;
+	uint32_t services, names, nets, members, listens, rules, exempts;
 };
 
 static void
@@ -41,6 +41,9 @@ tally_line(struct tally *tally, struct text directive, uint32_t words)
 	} else if (policy_text_is(directive, "allow") ||
 	    policy_text_is(directive, "deny")) {
 		tally->rules += words;
+	} else if (policy_text_is(directive, "exempt")) {
+		tally->rules += words;
+		tally->exempts += words;
 	}
 }
 
@@ -105,6 +108,11 @@ policy_make_arrays(struct policy_parser *parser)
 	parser->rule_nets =
 	    policy_take(parser, tally.rules, sizeof(*parser->rule_nets));
 	parser->rule_capacity = tally.rules;
+	parser->exempts =
+	    policy_take(parser, tally.exempts, sizeof(*parser->exempts));
+	parser->exempt_nets =
+	    policy_take(parser, tally.exempts, sizeof(*parser->exempt_nets));
+	parser->exempt_capacity = tally.exempts;
 	if (!policy_index_init(&parser->names, parser->arena, tally.names) ||
 	    !policy_index_init(&parser->nets, parser->arena, tally.nets))
 		parser->is_full = true;

@@ -183,24 +183,34 @@ policy_take_net(struct policy_parser *parser, const struct policy_line *line)
 		add_member(parser, &line->words[i], net);
 }
 
+/* What a rule is about; a set's name, since it may be declared later. */
+static bool
+read_match(struct policy_parser *parser, const struct word *word,
+    const char *others, struct policy_match *match, struct text *net)
+{
+	*match = (struct policy_match){ .kind = POLICY_MATCH_PREFIX,
+		.place = word->place };
+	*net = (struct text){ "", 0 };
+	if (!names_net(word->text))
+		return read_prefix(parser, word, others, &match->prefix);
+	match->kind = POLICY_MATCH_NET;
+	*net = behind_at_sign(word->text);
+	return true;
+}
+
 static void
 add_rule(struct policy_parser *parser, const struct word *word, bool is_allow)
 {
 	struct policy *policy = parser->policy;
-	struct policy_rule rule = { .is_allow = is_allow,
-		.match = {
-		    .kind = POLICY_MATCH_PREFIX, .place = word->place } };
+	struct policy_rule rule = { .is_allow = is_allow };
 	struct text net = { "", 0 };
 
-	if (policy_text_is(word->text, "any")) {
-		rule.match.kind = POLICY_MATCH_ANY;
-	} else if (names_net(word->text)) {
-		rule.match.kind = POLICY_MATCH_NET;
-		net = behind_at_sign(word->text);
-	} else if (!read_prefix(
-		       parser, word, ", 'any' or @set", &rule.match.prefix)) {
+	if (policy_text_is(word->text, "any"))
+		rule.match = (struct policy_match){ .kind = POLICY_MATCH_ANY,
+			.place = word->place };
+	else if (!read_match(
+		     parser, word, ", 'any' or @set", &rule.match, &net))
 		return;
-	}
 	if (policy->rule_count == parser->rule_capacity) {
 		parser->is_full = true;
 		return;
@@ -236,6 +246,41 @@ void
 policy_take_deny(struct policy_parser *parser, const struct policy_line *line)
 {
 	take_rules(parser, line, false);
+}
+
+/* They are kept aside: between them may stand the rules of another list. */
+void
+policy_take_exempt(struct policy_parser *parser, const struct policy_line *line)
+{
+	for (uint32_t i = 1; i < line->count; i++) {
+		struct policy_rule rule = { .is_allow = true };
+		struct text net;
+
+		if (!read_match(
+			parser, &line->words[i], " or @set", &rule.match, &net))
+			continue;
+		if (parser->exempt_count == parser->exempt_capacity) {
+			parser->is_full = true;
+			return;
+		}
+		parser->exempt_nets[parser->exempt_count] = net;
+		parser->exempts[parser->exempt_count++] = rule;
+	}
+}
+
+/* Behind all other rules; each was counted as one of them. */
+static void
+append_exempts(struct policy_parser *parser)
+{
+	struct policy *policy = parser->policy;
+	uint32_t room = parser->rule_capacity - policy->rule_count;
+
+	policy->exempt.first = policy->rule_count;
+	for (uint32_t i = 0; i < parser->exempt_count && i < room; i++) {
+		parser->rule_nets[policy->rule_count] = parser->exempt_nets[i];
+		policy->rules[policy->rule_count++] = parser->exempts[i];
+	}
+	policy->exempt.count = policy->rule_count - policy->exempt.first;
 }
 
 /* Each net's members side by side, in the order they were written. */
@@ -302,6 +347,7 @@ policy_finish_nets(struct policy_parser *parser)
 	struct policy *policy = parser->policy;
 
 	group_members(parser);
+	append_exempts(parser);
 	for (uint32_t i = 0; i < policy->rule_count; i++) {
 		struct policy_match *match = &policy->rules[i].match;
 		const struct policy_entry *entry;

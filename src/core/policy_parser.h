@@ -39,6 +39,7 @@ struct policy_parser;
 #define ROW_ALLOW 0x10u
 #define ROW_RULES 0x20u /* allow and deny are one list */
 #define ROW_LISTEN 0x40u
+#define ROW_PROGRAM 0x80u /* says something of a program: a trap has none */
 
 struct policy_row {
 	const char *word;
@@ -96,6 +97,11 @@ struct policy_parser {
 	struct policy_index names; /* services and aliases: the service */
 	struct policy_index nets;
 	struct text *rule_nets; /* name of each rule's net, until it is known */
+	struct policy_rule *exempts; /* until all nets are known */
+	struct text *exempt_nets;
+	uint32_t exempt_count, exempt_capacity;
+	struct place penalties[IMAGE_PENALTIES]; /* where; line 0: nowhere */
+	struct place penalty_bounds; /* the first of threshold and maximum */
 	uint32_t guesses; /* at nets that are not declared */
 	struct policy_member *members;
 	uint32_t member_count;
@@ -125,6 +131,8 @@ const struct policy_row *policy_row_find(struct text word, uint8_t block);
 size_t policy_row_index(const struct policy_row *row);
 void
 policy_row_suggest(struct suggestion *best, struct text word, uint8_t block);
+/* Complains of what cannot stand together in the service that ends. */
+void policy_rows_check_kind(struct policy_parser *parser);
 /* Forgets what the block that ends or begins has seen. */
 void policy_rows_forget(struct policy_parser *parser);
 const char *policy_block_name(uint8_t block);
@@ -138,6 +146,9 @@ bool policy_duration(struct policy_parser *parser, const struct word *word,
 /* The same in whole seconds. */
 bool policy_seconds(struct policy_parser *parser, const struct word *word,
     uint32_t least_s, uint32_t most_s, uint32_t *seconds);
+/* The words `R burst B` behind a directive: 30/min, 5/s, 1000/h. */
+bool policy_rate(struct policy_parser *parser, const struct policy_line *line,
+    struct rate *rate);
 bool policy_octal(
     struct policy_parser *parser, const struct word *word, uint32_t *mask);
 /* choices ends with NULL; *choice gets the index. */
@@ -178,6 +189,8 @@ void
 policy_take_allow(struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_deny(struct policy_parser *parser, const struct policy_line *line);
+void policy_take_exempt(
+    struct policy_parser *parser, const struct policy_line *line);
 /* Once all nets are known: puts them together and resolves the rules. */
 void policy_finish_nets(struct policy_parser *parser);
 /* policy_shadow.c: warns of rules that can never match. */
@@ -216,6 +229,23 @@ void policy_take_log_to(
 void policy_take_log_format(
     struct policy_parser *parser, const struct policy_line *line);
 
+/* policy_admission.c: rates, penalties and whom they are counted for */
+void policy_set_admission(struct policy *policy);
+void policy_take_count_by(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_all_rate(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_sources(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_penalty(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_penalty_threshold(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_penalty_max(
+    struct policy_parser *parser, const struct policy_line *line);
+/* Complains of bounds under which nobody would be shut out. */
+void policy_finish_admission(struct policy_parser *parser);
+
 /* policy_service.c */
 void policy_set_defaults(struct policy_service *defaults);
 /* Begins a service (or the defaults) that inherits; NULL name: not given. */
@@ -237,6 +267,12 @@ void policy_take_sessions(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_per_source(
     struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_rate(struct policy_parser *parser, const struct policy_line *line);
+void policy_take_source_rate(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_trap(struct policy_parser *parser, const struct policy_line *line);
 void policy_take_keepalive(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_leftovers(

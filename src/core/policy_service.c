@@ -69,9 +69,11 @@ policy_end_service(struct policy_parser *parser)
 	if ((parser->seen & ROW_KIND) == 0)
 		policy_complain(parser, place,
 		    "service '%.*s' does not say what it is: write 'exec "
-		    "PATH ...'",
+		    "PATH ...' or 'trap'",
 		    SHOWN(name));
-	if ((parser->seen & ROW_USER) == 0 && service->user.text.length == 0)
+	policy_rows_check_kind(parser);
+	if (!service->is_trap && (parser->seen & ROW_USER) == 0 &&
+	    service->user.text.length == 0)
 		policy_complain(parser, place,
 		    "service '%.*s' has no 'user': say whom it runs as",
 		    SHOWN(name));
@@ -224,6 +226,26 @@ policy_take_per_source(
 {
 	policy_number(parser, &line->words[1], 1, SESSIONS_MAX,
 	    &parser->service->per_source);
+}
+
+void
+policy_take_rate(struct policy_parser *parser, const struct policy_line *line)
+{
+	policy_rate(parser, line, &parser->service->rate);
+}
+
+void
+policy_take_source_rate(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	policy_rate(parser, line, &parser->service->source_rate);
+}
+
+void
+policy_take_trap(struct policy_parser *parser, const struct policy_line *line)
+{
+	(void)line;
+	parser->service->is_trap = true;
 }
 
 void

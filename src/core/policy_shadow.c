@@ -150,6 +150,7 @@ policy_find_shadows(struct policy_parser *parser)
 	struct span inherited = parser->defaults.rules;
 
 	check_list(parser, policy->admission);
+	check_list(parser, policy->exempt);
 	check_list(parser, inherited);
 	for (uint32_t i = 0; i < policy->service_count; i++) {
 		struct span list = policy->services[i].rules;

@@ -14,6 +14,10 @@
 	{ \
 		word, blocks, 0, 0, least, most, usage, take \
 	}
+#define PROGRAM(word, least, most, usage, take) \
+	{ \
+		word, SERVICE, ROW_PROGRAM, 0, least, most, usage, take \
+	}
 #define LIST(word, blocks, usage, take) \
 	{ \
 		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take \
@@ -33,46 +37,49 @@ static const struct policy_row rows[] = {
 	{ "allow", SERVICE | BLOCK_ADMISSION,
 	    ROW_REPEATS | ROW_ALLOW | ROW_RULES, 0, 1, MANY,
 	    "allow any|PREFIX|@SET ...", policy_take_allow },
-	{ "user", SERVICE, ROW_USER, 0, 1, 2, "user NAME|UID|self [unsafe]",
-	    policy_take_user },
+	{ "user", SERVICE, ROW_USER | ROW_PROGRAM, 0, 1, 2,
+	    "user NAME|UID|self [unsafe]", policy_take_user },
 	{ "exec", BLOCK_SERVICE, ROW_KIND, 0, 1, MANY, "exec PATH [ARG ...]",
 	    policy_take_exec },
 	{ "deny", SERVICE | BLOCK_ADMISSION, ROW_REPEATS | ROW_RULES, 0, 1,
 	    MANY, "deny any|PREFIX|@SET ...", policy_take_deny },
 	LIST("alias", BLOCK_SERVICE, "alias NAME ...", policy_take_alias),
-	ONCE("argv0", BLOCK_SERVICE, 1, 1, "argv0 WORD", policy_take_argv0),
-	ONCE("group", SERVICE, 1, 1, "group NAME|GID", policy_take_group),
-	ONCE("groups", SERVICE, 1, MANY, "groups NAME|GID ... or groups user",
+	{ "argv0", BLOCK_SERVICE, ROW_PROGRAM, 0, 1, 1, "argv0 WORD",
+	    policy_take_argv0 },
+	PROGRAM("group", 1, 1, "group NAME|GID", policy_take_group),
+	PROGRAM("groups", 1, MANY, "groups NAME|GID ... or groups user",
 	    policy_take_groups),
-	ONCE("reply", SERVICE, 1, 2, "reply mux [\"TEXT\"] or reply service",
+	PROGRAM("reply", 1, 2, "reply mux [\"TEXT\"] or reply service",
 	    policy_take_reply),
 	ONCE("summary", BLOCK_SERVICE, 1, 1, "summary \"TEXT\"",
 	    policy_take_summary),
 	ONCE("unlisted", SERVICE, 0, 0, "unlisted", policy_take_unlisted),
-	ONCE("chdir", SERVICE, 1, 1, "chdir DIRECTORY", policy_take_chdir),
-	ONCE("umask", SERVICE, 1, 1, "umask 077", policy_take_umask),
-	LIST("env", SERVICE, "env NAME=VALUE ...", policy_take_env),
-	ONCE("stderr", SERVICE, 1, 1, "stderr log|null|socket",
-	    policy_take_stderr),
+	PROGRAM("chdir", 1, 1, "chdir DIRECTORY", policy_take_chdir),
+	PROGRAM("umask", 1, 1, "umask 077", policy_take_umask),
+	{ "env", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 1, MANY,
+	    "env NAME=VALUE ...", policy_take_env },
+	PROGRAM("stderr", 1, 1, "stderr log|null|socket", policy_take_stderr),
 	ONCE("sessions", SERVICE, 1, 1, "sessions N", policy_take_sessions),
 	ONCE("per-source", SERVICE, 1, 1, "per-source N",
 	    policy_take_per_source),
-	ONCE("capabilities", SERVICE, 1, MANY,
+	PROGRAM("capabilities", 1, MANY,
 	    "capabilities NAME ... or capabilities all",
 	    policy_take_capabilities),
-	ONCE("new-privileges", SERVICE, 0, 0, "new-privileges",
+	PROGRAM("new-privileges", 0, 0, "new-privileges",
 	    policy_take_new_privileges),
-	ONCE("leftovers", SERVICE, 1, 1, "leftovers kill|keep",
-	    policy_take_leftovers),
-	ONCE("keepalive", SERVICE, 1, 1, "keepalive DURATION|off",
-	    policy_take_keepalive),
+	PROGRAM(
+	    "leftovers", 1, 1, "leftovers kill|keep", policy_take_leftovers),
+	PROGRAM(
+	    "keepalive", 1, 1, "keepalive DURATION|off", policy_take_keepalive),
+	{ "trap", BLOCK_SERVICE, ROW_KIND, 0, 0, 0, "trap", policy_take_trap },
+	ONCE("rate", SERVICE, 3, 3, "rate N/s|N/min|N/h burst N",
+	    policy_take_rate),
+	ONCE("source-rate", SERVICE, 3, 3, "source-rate N/s|N/min|N/h burst N",
+	    policy_take_source_rate),
 	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
-	LATER_KIND("trap"),
 	LATER("on", SERVICE),
 	LATER("hours", SERVICE),
-	LATER("rate", SERVICE | BLOCK_ADMISSION),
-	LATER("source-rate", SERVICE),
 	LATER("lifetime", SERVICE),
 	LATER("idle", SERVICE),
 	LATER("chroot", SERVICE),
@@ -83,7 +90,7 @@ static const struct policy_row rows[] = {
 	LATER("network", SERVICE),
 	LATER("isolate", SERVICE),
 	LATER("log", SERVICE),
-	LATER("penalty", SERVICE | BLOCK_ADMISSION),
+	LATER("penalty", SERVICE),
 
 	/* top level */
 	{ "service", BLOCK_TOP, ROW_REPEATS, BLOCK_SERVICE, 1, 2,
@@ -123,11 +130,20 @@ static const struct policy_row rows[] = {
 	    "pending-per-source N", policy_take_pending_per_source),
 	ONCE("per-source", BLOCK_ADMISSION, 1, 1, "per-source N",
 	    policy_take_all_per_source),
-	LATER("exempt", BLOCK_ADMISSION),
-	LATER("count-by", BLOCK_ADMISSION),
-	LATER("sources", BLOCK_ADMISSION),
-	LATER("penalty-threshold", BLOCK_ADMISSION),
-	LATER("penalty-max", BLOCK_ADMISSION),
+	LIST("exempt", BLOCK_ADMISSION, "exempt PREFIX|@SET ...",
+	    policy_take_exempt),
+	ONCE("count-by", BLOCK_ADMISSION, 2, 2, "count-by /32 /64",
+	    policy_take_count_by),
+	ONCE("rate", BLOCK_ADMISSION, 3, 3, "rate N/s|N/min|N/h burst N",
+	    policy_take_all_rate),
+	ONCE(
+	    "sources", BLOCK_ADMISSION, 1, 1, "sources N", policy_take_sources),
+	{ "penalty", BLOCK_ADMISSION, ROW_REPEATS, 0, 2, 2,
+	    "penalty KIND DURATION", policy_take_penalty },
+	ONCE("penalty-threshold", BLOCK_ADMISSION, 1, 1,
+	    "penalty-threshold DURATION", policy_take_penalty_threshold),
+	ONCE("penalty-max", BLOCK_ADMISSION, 1, 1, "penalty-max DURATION",
+	    policy_take_penalty_max),
 	LATER("drop-in-kernel", BLOCK_ADMISSION),
 
 	/* log */
@@ -171,6 +187,35 @@ policy_row_suggest(struct suggestion *best, struct text word, uint8_t block)
 		if ((rows[i].blocks & block) != 0 &&
 		    (rows[i].flags & ROW_LATER) == 0)
 			suggest_consider(best, word, rows[i].word);
+}
+
+void
+policy_rows_check_kind(struct policy_parser *parser)
+{
+	const struct policy_row *kind = NULL;
+	bool is_one = true;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct place *place = &parser->first[i];
+
+		if (place->line == 0 || (rows[i].flags & ROW_KIND) == 0)
+			continue;
+		if (kind == NULL) {
+			kind = &rows[i];
+			continue;
+		}
+		is_one = false;
+		policy_complain(parser, *place,
+		    "a service is one thing: '%s' is in line %u "
+		    "already",
+		    kind->word, parser->first[policy_row_index(kind)].line);
+	}
+	for (size_t i = 0; i < ROWS && is_one && parser->service->is_trap; i++)
+		if (parser->first[i].line != 0 &&
+		    (rows[i].flags & ROW_PROGRAM) != 0)
+			policy_complain(parser, parser->first[i],
+			    "a trap runs nothing: '%s' has no meaning here",
+			    rows[i].word);
 }
 
 void

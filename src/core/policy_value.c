@@ -75,13 +75,13 @@ static const struct unit units[] = {
 
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
-/* The largest unit of which ms is a multiple. */
+/* The largest unit of which ms is a multiple; none is 0s. */
 static const struct unit *
 unit_of(uint32_t ms)
 {
 	const struct unit *unit = units;
 
-	while (ms % unit->ms != 0)
+	while (ms % unit->ms != 0 || (ms == 0 && unit->ms > 1000))
 		unit++;
 	return unit;
 }
@@ -152,6 +152,59 @@ policy_seconds(struct policy_parser *parser, const struct word *word,
 		return false;
 	}
 	*seconds = ms / 1000;
+	return true;
+}
+
+/* N/UNIT; false if it is not that. A number that is out of range is 0. */
+static bool
+read_rate(struct text text, uint32_t *tokens, uint32_t *period_ms)
+{
+	static const struct unit per[] = { { "/s", 1000 }, { "/min", 60000 },
+		{ "/h", 3600000 } };
+	uint32_t number = 0;
+	size_t length = read_digits(text, &number);
+	struct text rest = { text.bytes + length, text.length - length };
+
+	if (length == 0)
+		return false;
+	*tokens = number > RATE_TOKENS_MAX ? 0 : number;
+	for (size_t i = 0; i < sizeof(per) / sizeof(per[0]); i++) {
+		if (policy_text_is(rest, per[i].name)) {
+			*period_ms = per[i].ms;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+policy_rate(struct policy_parser *parser, const struct policy_line *line,
+    struct rate *rate)
+{
+	const struct word *words = line->words;
+	struct rate found = { .tokens = 0 };
+
+	if (!read_rate(words[1].text, &found.tokens, &found.period_ms))
+		policy_complain(parser, words[1].place,
+		    "'%.*s' is not a rate: a number and /s, /min or /h, as in "
+		    "30/min",
+		    SHOWN(words[1].text));
+	else if (found.tokens == 0)
+		policy_complain(parser, words[1].place,
+		    "'%.*s' is not a rate of 1 to %u", SHOWN(words[1].text),
+		    RATE_TOKENS_MAX);
+	if (!policy_text_is(words[2].text, "burst")) {
+		policy_complain(parser, words[2].place,
+		    "'%.*s' does not belong here: write '%.*s 30/min burst "
+		    "10'",
+		    SHOWN(words[2].text), SHOWN(words[0].text));
+		return false;
+	}
+	if (!policy_number(
+		parser, &words[3], 1, RATE_TOKENS_MAX, &found.burst) ||
+	    found.tokens == 0)
+		return false;
+	*rate = found;
 	return true;
 }
 

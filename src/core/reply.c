@@ -16,6 +16,7 @@ is_shown(const struct image *image, const struct image_service *service,
 	const uint8_t hidden = IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED;
 
 	return (service->flags & hidden) == 0 &&
+	    service->kind != IMAGE_KIND_TRAP &&
 	    acl_decide(image, service->rules, peer).is_allowed;
 }
 

@@ -32,7 +32,8 @@ check_base(const struct base *base, const struct image_service *service)
 	    IMAGE_SERVICE_NEW_PRIVILEGES | IMAGE_SERVICE_CAPABILITIES_ALL;
 	const bool is_self = (service->flags & IMAGE_SERVICE_SELF) != 0;
 
-	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0)
+	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0 ||
+	    service->kind != IMAGE_KIND_EXEC)
 		return refuse(EPERM);
 	if (is_self != (base->kind == BASE_SELF))
 		return refuse(EPERM);

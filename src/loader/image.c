@@ -154,6 +154,20 @@ load_listens(struct load *load)
 	}
 }
 
+/* What is remembered of sources. */
+static void
+load_memory(const struct policy *policy, struct image_global *global)
+{
+	global->count_by_v4 = (uint8_t)policy->count_by_v4;
+	global->count_by_v6 = (uint8_t)policy->count_by_v6;
+	global->rate = policy->rate;
+	global->sources = policy->sources;
+	for (int i = 0; i < IMAGE_PENALTIES; i++)
+		global->penalties_ms[i] = policy->penalties_ms[i];
+	global->penalty_threshold_ms = policy->penalty_threshold_ms;
+	global->penalty_max_ms = policy->penalty_max_ms;
+}
+
 void
 load_global(struct load *load)
 {
@@ -164,6 +178,9 @@ load_global(struct load *load)
 	global->admission =
 	    (struct image_range){ .first = policy->admission.first,
 		    .count = policy->admission.count };
+	global->exempt = (struct image_range){ .first = policy->exempt.first,
+		.count = policy->exempt.count };
+	load_memory(policy, global);
 	global->sessions = policy->sessions;
 	global->pending = policy->pending;
 	global->pending_per_source = policy->pending_per_source;

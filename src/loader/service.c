@@ -153,6 +153,8 @@ put_plain_values(struct load *load, const struct policy_service *from,
 	to->sessions = from->sessions;
 	to->per_source = from->per_source != 0 ? from->per_source
 					       : default_share(from->sessions);
+	to->rate = from->rate;
+	to->source_rate = from->source_rate;
 	to->keepalive_s = from->keepalive_s;
 	to->umask = from->umask;
 	to->stderr_to = (uint8_t)from->stderr_to;
@@ -170,9 +172,13 @@ load_service(struct load *load, const struct policy_service *from)
 	struct account account = { .name = NULL };
 
 	put_plain_values(load, from, &service);
-	load_who(load, from, &service, &account);
-	load_exec(load, from, &service);
-	load_env(load, from, &account, &service);
+	if (from->is_trap) {
+		service.kind = IMAGE_KIND_TRAP;
+	} else {
+		load_who(load, from, &service, &account);
+		load_exec(load, from, &service);
+		load_env(load, from, &account, &service);
+	}
 	*(struct image_service *)build_add(&load->build, IMAGE_SERVICES, 1) =
 	    service;
 }

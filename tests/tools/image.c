@@ -202,7 +202,11 @@ main(int argc, char *argv[])
 		.parser_timeout_ms = 5000,
 		.parser_workers = 1,
 		.recycle_verdicts = 1,
-		.recycle_age_s = 1 };
+		.recycle_age_s = 1,
+		.sources = 1,
+		.count_by_v4 = 32,
+		.count_by_v6 = 64,
+		.penalty_max_ms = 1 };
 	put_sections(header);
 	error = image_init(&image, bytes, header->size);
 	if (error != IMAGE_OK)

@@ -77,6 +77,12 @@ small_global(struct build *build)
 	global->recycle_verdicts = 10000;
 	global->recycle_age_s = 60;
 	global->syslog_facility = 24;
+	global->rate = (struct rate){ 60, 60000, 30 };
+	global->sources = 65536;
+	global->count_by_v4 = 32;
+	global->count_by_v6 = 64;
+	global->penalty_threshold_ms = 15000;
+	global->penalty_max_ms = 600000;
 }
 
 /* The sorted names, and what service each belongs to. */

@@ -57,6 +57,11 @@ SERVICE_CHANGE(odd_flag, service->flags = 0x20)
 SERVICE_CHANGE(odd_reply, service->reply = 2)
 SERVICE_CHANGE(odd_stderr, service->stderr_to = 3)
 SERVICE_CHANGE(odd_leftovers, service->leftovers = 2)
+SERVICE_CHANGE(odd_kind_of_service, service->kind = 2)
+SERVICE_CHANGE(odd_service_byte, service->unused[2] = 1)
+SERVICE_CHANGE(no_burst, service->rate = ((struct rate){ 1, 1000, 0 }))
+SERVICE_CHANGE(no_period, service->source_rate = ((struct rate){ 1, 0, 1 }))
+SERVICE_CHANGE(trap_with_program, service->kind = IMAGE_KIND_TRAP)
 SERVICE_CHANGE(no_sessions, service->sessions = 0)
 SERVICE_CHANGE(no_per_source, service->per_source = 0)
 SERVICE_CHANGE(too_many, service->sessions = IMAGE_LIMIT_MAX + 1)
@@ -75,6 +80,35 @@ SERVICE_CHANGE(self_with_groups, service->flags = IMAGE_SERVICE_SELF;
 	       service->capabilities = 0)
 SERVICE_CHANGE(self_with_capability, service->flags = IMAGE_SERVICE_SELF;
 	       service->groups.count = 0)
+/* All that makes a trap of the first service. */
+static void
+make_trap(struct build *build, struct image_service *service)
+{
+	(void)build;
+	service->kind = IMAGE_KIND_TRAP;
+	service->program = (struct image_text){ 0, 0 };
+	service->chdir = (struct image_text){ 0, 0 };
+	service->argv.count = 0;
+	service->env.count = 0;
+	service->groups.count = 0;
+	service->capabilities = 0;
+	service->uid = 0;
+	service->gid = 0;
+}
+
+#define TRAP_CHANGE(name, statement) \
+	SERVICE_CHANGE(name, make_trap(build, service); statement)
+
+TRAP_CHANGE(trap_with_chdir, service->chdir = small_text(build, "/"))
+TRAP_CHANGE(trap_with_argv, service->argv.count = 1)
+TRAP_CHANGE(trap_with_env, service->env.count = 1)
+TRAP_CHANGE(trap_with_groups, service->groups.count = 1)
+TRAP_CHANGE(trap_with_capability, service->capabilities = 1)
+TRAP_CHANGE(trap_with_uid, service->uid = 1)
+TRAP_CHANGE(trap_with_gid, service->gid = 1)
+TRAP_CHANGE(trap_with_self, service->flags = IMAGE_SERVICE_SELF)
+TRAP_CHANGE(trap_unlisted, service->flags = IMAGE_SERVICE_UNLISTED)
+
 SERVICE_CHANGE(
     self_with_privileges,
     service->flags = IMAGE_SERVICE_SELF | IMAGE_SERVICE_NEW_PRIVILEGES;
@@ -104,7 +138,20 @@ GLOBAL_CHANGE(odd_room, global->room = 2)
 GLOBAL_CHANGE(odd_sink, global->log_sink = 3)
 GLOBAL_CHANGE(odd_format, global->log_format = 2)
 GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
-GLOBAL_CHANGE(odd_byte, global->unused = 1)
+GLOBAL_CHANGE(odd_byte, global->unused[0] = 1)
+GLOBAL_CHANGE(exempt_beyond, global->exempt.first = 9)
+GLOBAL_CHANGE(no_sources, global->sources = 0)
+GLOBAL_CHANGE(long_v4, global->count_by_v4 = 33)
+GLOBAL_CHANGE(no_v4, global->count_by_v4 = 0)
+GLOBAL_CHANGE(long_v6, global->count_by_v6 = 129)
+GLOBAL_CHANGE(no_v6, global->count_by_v6 = 0)
+GLOBAL_CHANGE(odd_rate, global->rate.tokens = 0)
+GLOBAL_CHANGE(no_rate, global->rate = ((struct rate){ 0, 0, 0 }))
+GLOBAL_CHANGE(long_penalty,
+    global->penalties_ms[IMAGE_PENALTY_TRAP] = IMAGE_PENALTY_MAX_MS + 1)
+GLOBAL_CHANGE(long_maximum, global->penalty_max_ms = IMAGE_PENALTY_MAX_MS + 1)
+GLOBAL_CHANGE(
+    high_threshold, global->penalty_threshold_ms = global->penalty_max_ms)
 GLOBAL_CHANGE(admission_beyond, global->admission.count = 9)
 GLOBAL_CHANGE(relative_parser,
     global->parser_program = small_text(build, "tcpmuxd-parser"))
@@ -168,6 +215,21 @@ static const struct change changes[] = {
 	{ "reply", odd_reply, IMAGE_BAD_VALUE },
 	{ "stderr", odd_stderr, IMAGE_BAD_VALUE },
 	{ "leftovers", odd_leftovers, IMAGE_BAD_VALUE },
+	{ "kind of service", odd_kind_of_service, IMAGE_BAD_VALUE },
+	{ "unused of service", odd_service_byte, IMAGE_BAD_VALUE },
+	{ "no burst", no_burst, IMAGE_BAD_VALUE },
+	{ "no period", no_period, IMAGE_BAD_VALUE },
+	{ "trap", make_trap, IMAGE_OK },
+	{ "unlisted trap", trap_unlisted, IMAGE_OK },
+	{ "trap, program", trap_with_program, IMAGE_BAD_TEXT },
+	{ "trap, chdir", trap_with_chdir, IMAGE_BAD_TEXT },
+	{ "trap, argv", trap_with_argv, IMAGE_BAD_VALUE },
+	{ "trap, env", trap_with_env, IMAGE_BAD_VALUE },
+	{ "trap, groups", trap_with_groups, IMAGE_BAD_VALUE },
+	{ "trap, capability", trap_with_capability, IMAGE_BAD_VALUE },
+	{ "trap, uid", trap_with_uid, IMAGE_BAD_VALUE },
+	{ "trap, gid", trap_with_gid, IMAGE_BAD_VALUE },
+	{ "trap, self", trap_with_self, IMAGE_BAD_VALUE },
 	{ "no sessions", no_sessions, IMAGE_BAD_VALUE },
 	{ "no per-source", no_per_source, IMAGE_BAD_VALUE },
 	{ "too many sessions", too_many, IMAGE_BAD_VALUE },
@@ -198,6 +260,17 @@ static const struct change changes[] = {
 	{ "log format", odd_format, IMAGE_BAD_VALUE },
 	{ "facility", odd_facility, IMAGE_BAD_VALUE },
 	{ "unused", odd_byte, IMAGE_BAD_VALUE },
+	{ "exempt beyond", exempt_beyond, IMAGE_BAD_RANGE },
+	{ "no sources", no_sources, IMAGE_BAD_VALUE },
+	{ "long v4", long_v4, IMAGE_BAD_VALUE },
+	{ "no v4", no_v4, IMAGE_BAD_VALUE },
+	{ "long v6", long_v6, IMAGE_BAD_VALUE },
+	{ "no v6", no_v6, IMAGE_BAD_VALUE },
+	{ "odd rate", odd_rate, IMAGE_BAD_VALUE },
+	{ "no rate", no_rate, IMAGE_OK },
+	{ "long penalty", long_penalty, IMAGE_BAD_VALUE },
+	{ "long maximum", long_maximum, IMAGE_BAD_VALUE },
+	{ "high threshold", high_threshold, IMAGE_BAD_VALUE },
 	{ "admission beyond", admission_beyond, IMAGE_BAD_RANGE },
 	{ "relative parser", relative_parser, IMAGE_BAD_VALUE },
 	{ "no policy file", no_policy_file, IMAGE_BAD_TEXT },

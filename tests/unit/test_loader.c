@@ -2,6 +2,7 @@
  * From policy to image: what was written is in it, looked up and sorted. Root
  * and others load different things.
  */
+#include "core/acl.h"
 #include "loading.h"
 
 static const char *
@@ -137,6 +138,63 @@ test_global(void **state)
 	assert_int_equal(global->room, IMAGE_ROOM_REDUCED);
 	assert_int_equal(global->parser_uid, is_superuser ? 65534 : geteuid());
 	assert_int_equal(global->parser_gid, is_superuser ? 7 : getegid());
+}
+
+/* Rates, penalties and a trap, with what the image makes of them. */
+static void
+test_memory(void **state)
+{
+	const struct loader_options options = { .policy_path = "policy" };
+	const struct image_global *global;
+	const struct image_service *service;
+	struct addr addr;
+
+	(void)state;
+	write_file("policy",
+	    "policy 1\nlisten * port 10001\n"
+	    "parser {\n\tuser 65534\n\tgroup 7\n}\n"
+	    "admission {\n\texempt 192.0.2.1\n\tallow any\n"
+	    "\texempt @late\n\tcount-by /24 /48\n\trate 5/h burst 6\n"
+	    "\tsources 77\n\tpenalty trap 1h\n\tpenalty denied 0s\n"
+	    "\tpenalty-threshold 20s\n\tpenalty-max 2h\n}\n"
+	    "net late 2001:db8::/32\n"
+	    "service t {\n\tallow any\n\ttrap\n\trate 7/s burst 8\n"
+	    "\tsource-rate 9/min burst 10\n}\n",
+	    0644);
+	run(&options);
+	expect_loaded("");
+	global = image_global(&result.image);
+	assert_int_equal(global->admission.count, 1);
+	assert_int_equal(global->exempt.count, 2);
+	assert_int_equal(
+	    image_rule(&result.image, global->admission.first)->kind,
+	    IMAGE_RULE_ANY);
+	assert_true(addr_parse(&addr, "192.0.2.1", 9));
+	assert_true(
+	    acl_decide(&result.image, global->exempt, &addr).is_allowed);
+	assert_true(addr_parse(&addr, "192.0.2.2", 9));
+	assert_false(
+	    acl_decide(&result.image, global->exempt, &addr).is_allowed);
+	assert_true(addr_parse(&addr, "2001:db8::2", 11));
+	assert_true(
+	    acl_decide(&result.image, global->exempt, &addr).is_allowed);
+	assert_int_equal(global->count_by_v4, 24);
+	assert_int_equal(global->count_by_v6, 48);
+	assert_int_equal(global->rate.tokens, 5);
+	assert_int_equal(global->rate.period_ms, 3600000);
+	assert_int_equal(global->rate.burst, 6);
+	assert_int_equal(global->sources, 77);
+	assert_int_equal(global->penalties_ms[IMAGE_PENALTY_TRAP], 3600000);
+	assert_int_equal(global->penalties_ms[IMAGE_PENALTY_DENIED], 0);
+	assert_int_equal(global->penalties_ms[IMAGE_PENALTY_CRASH], 90000);
+	assert_int_equal(global->penalty_threshold_ms, 20000);
+	assert_int_equal(global->penalty_max_ms, 7200000);
+	service = image_service(&result.image, 0);
+	assert_int_equal(service->kind, IMAGE_KIND_TRAP);
+	assert_int_equal(service->argv.count, 0);
+	assert_int_equal(service->rate.period_ms, 1000);
+	assert_int_equal(service->source_rate.period_ms, 60000);
+	assert_int_equal(service->source_rate.burst, 10);
 }
 
 static void
@@ -286,6 +344,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_global),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_self),
 		cmocka_unit_test(test_shared_uid),

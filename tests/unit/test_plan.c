@@ -304,6 +304,27 @@ a_service_is_launched_from_its_base_only(void **state)
 }
 
 static void
+a_trap_is_not_planned(void **state)
+{
+	static const enum base_kind kinds[] = { BASE_COMMON, BASE_FULL };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct fixture *f;
+
+		assert_int_equal(tear_down(state), 0);
+		assert_int_equal(set_up(state), 0);
+		f = *state;
+		f->base.kind = kinds[i];
+		f->service = (struct image_service){ .name = f->service.name,
+			.place = f->service.place,
+			.kind = IMAGE_KIND_TRAP,
+			.sessions = 1,
+			.per_source = 1 };
+		assert_int_equal(plan(f), EPERM);
+	}
+}
+
+static void
 a_service_that_is_none_is_not_planned(void **state)
 {
 	struct fixture *f = *state;
@@ -354,6 +375,7 @@ main(void)
 		TEST(root_keeps_them_by_its_bounding_set),
 		TEST(all_capabilities_are_those_there_are),
 		TEST(a_service_is_launched_from_its_base_only),
+		TEST(a_trap_is_not_planned),
 		TEST(a_service_that_is_none_is_not_planned),
 		TEST(a_stderr_pipe_comes_when_it_should),
 	};

@@ -38,6 +38,14 @@ assert_words(
 static void
 globals_by_default(void **state)
 {
+	static const uint32_t penalties_ms[IMAGE_PENALTIES] = {
+		[IMAGE_PENALTY_MALFORMED] = 5000,
+		[IMAGE_PENALTY_UNKNOWN] = 2000,
+		[IMAGE_PENALTY_DENIED] = 2000,
+		[IMAGE_PENALTY_TIMEOUT] = 10000,
+		[IMAGE_PENALTY_CRASH] = 90000,
+		[IMAGE_PENALTY_TRAP] = 600000
+	};
 	struct parsed parsed = parse_good("policy 1\nlisten *\n");
 	const struct policy *policy = &parsed.policy;
 
@@ -48,6 +56,17 @@ globals_by_default(void **state)
 	assert_int_equal(policy->pending, 256);
 	assert_int_equal(policy->pending_per_source, 8);
 	assert_int_equal(policy->per_source, 32);
+	assert_int_equal(policy->exempt.count, 0);
+	assert_int_equal(policy->count_by_v4, 32);
+	assert_int_equal(policy->count_by_v6, 64);
+	assert_int_equal(policy->rate.tokens, 60);
+	assert_int_equal(policy->rate.period_ms, 60000);
+	assert_int_equal(policy->rate.burst, 30);
+	assert_int_equal(policy->sources, 65536);
+	for (size_t i = 0; i < IMAGE_PENALTIES; i++)
+		assert_int_equal(policy->penalties_ms[i], penalties_ms[i]);
+	assert_int_equal(policy->penalty_threshold_ms, 15000);
+	assert_int_equal(policy->penalty_max_ms, 600000);
 	assert_text(policy->parser_user.text, "_tcpmuxd");
 	assert_int_equal(policy->parser_group.text.length, 0);
 	assert_int_equal(policy->parser_program.text.length, 0);

@@ -94,6 +94,8 @@ small_image(void)
 	add_service("b-nobody", RULE_NOBODY, 0);
 	add_service("c-some", RULE_SOME, 0);
 	add_service("d-disabled", RULE_ALL, IMAGE_SERVICE_DISABLED);
+	add_service("e-trap", RULE_ALL, 0);
+	block.services[4].kind = IMAGE_KIND_TRAP;
 	add_service("e-unlisted", RULE_ALL, IMAGE_SERVICE_UNLISTED);
 	add_service(longest, RULE_ALL, 0);
 	add_service("g", RULE_SOME, 0);

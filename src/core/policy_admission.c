@@ -1,0 +1,151 @@
+/*
+ * What admission remembers of a source: how often it may come, what it is
+ * penalised for, and what counts as one source.
+ * Trusts nothing; a value out of range is refused with the range.
+ */
+#include "core/policy_parser.h"
+
+enum {
+	SOURCES_MAX = 1000000,
+	V4_LEAST = 8,
+	V4_MOST = 32,
+	V6_LEAST = 16,
+	V6_MOST = 128,
+	PENALTY_MOST_MS = 24 * 60 * 60 * 1000,
+	CLAIM_MOST_MS = 60 * 1000, /* of what only a parser says */
+};
+
+void
+policy_set_admission(struct policy *policy)
+{
+	policy->count_by_v4 = 32;
+	policy->count_by_v6 = 64;
+	policy->rate = (struct rate){ 60, 60000, 30 };
+	policy->sources = 65536;
+	policy->penalties_ms[IMAGE_PENALTY_MALFORMED] = 5000;
+	policy->penalties_ms[IMAGE_PENALTY_UNKNOWN] = 2000;
+	policy->penalties_ms[IMAGE_PENALTY_DENIED] = 2000;
+	policy->penalties_ms[IMAGE_PENALTY_TIMEOUT] = 10000;
+	policy->penalties_ms[IMAGE_PENALTY_CRASH] = 90000;
+	policy->penalties_ms[IMAGE_PENALTY_TRAP] = 600000;
+	policy->penalty_threshold_ms = 15000;
+	policy->penalty_max_ms = 600000;
+}
+
+/* /BITS */
+static bool
+read_bits(struct policy_parser *parser, const struct word *word,
+    const char *family, uint32_t least, uint32_t most, uint32_t *bits)
+{
+	uint32_t value = 0;
+	bool is_number = word->text.length > 1 && word->text.length < 5 &&
+	    word->text.bytes[0] == '/' && word->text.bytes[1] != '0';
+
+	for (size_t i = 1; i < word->text.length && is_number; i++) {
+		char digit = word->text.bytes[i];
+
+		is_number = digit >= '0' && digit <= '9';
+		value = value * 10 + (uint32_t)(digit - '0');
+	}
+	if (!is_number || value < least || value > most) {
+		policy_complain(parser, word->place,
+		    "'%.*s' is not a length of %s from /%u to /%u",
+		    SHOWN(word->text), family, least, most);
+		return false;
+	}
+	*bits = value;
+	return true;
+}
+
+void
+policy_take_count_by(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	struct policy *policy = parser->policy;
+
+	read_bits(parser, &line->words[1], "IPv4", V4_LEAST, V4_MOST,
+	    &policy->count_by_v4);
+	read_bits(parser, &line->words[2], "IPv6", V6_LEAST, V6_MOST,
+	    &policy->count_by_v6);
+}
+
+void
+policy_take_all_rate(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	policy_rate(parser, line, &parser->policy->rate);
+}
+
+void
+policy_take_sources(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	policy_number(
+	    parser, &line->words[1], 1, SOURCES_MAX, &parser->policy->sources);
+}
+
+void
+policy_take_penalty(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	static const char *const kinds[] = { [IMAGE_PENALTY_MALFORMED] =
+						 "malformed",
+		[IMAGE_PENALTY_UNKNOWN] = "unknown",
+		[IMAGE_PENALTY_DENIED] = "denied",
+		[IMAGE_PENALTY_TIMEOUT] = "timeout",
+		[IMAGE_PENALTY_CRASH] = "crash",
+		[IMAGE_PENALTY_TRAP] = "trap",
+		[IMAGE_PENALTIES] = NULL };
+	uint32_t kind = 0;
+	uint32_t most_ms = PENALTY_MOST_MS;
+
+	if (!policy_choice(parser, &line->words[1], kinds, &kind))
+		return;
+	if (parser->penalties[kind].line != 0) {
+		policy_complain(parser, line->words[1].place,
+		    "'penalty %s' is given twice: the first is in line %u",
+		    kinds[kind], parser->penalties[kind].line);
+		return;
+	}
+	parser->penalties[kind] = line->words[1].place;
+	if (kind == IMAGE_PENALTY_MALFORMED || kind == IMAGE_PENALTY_UNKNOWN)
+		most_ms = CLAIM_MOST_MS;
+	policy_duration(parser, &line->words[2], 0, most_ms,
+	    &parser->policy->penalties_ms[kind]);
+}
+
+static void
+take_bound(struct policy_parser *parser, const struct policy_line *line,
+    uint32_t *bound_ms)
+{
+	if (parser->penalty_bounds.line == 0)
+		parser->penalty_bounds = line->words[0].place;
+	policy_duration(
+	    parser, &line->words[1], 1000, PENALTY_MOST_MS, bound_ms);
+}
+
+void
+policy_take_penalty_threshold(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	take_bound(parser, line, &parser->policy->penalty_threshold_ms);
+}
+
+void
+policy_take_penalty_max(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	take_bound(parser, line, &parser->policy->penalty_max_ms);
+}
+
+void
+policy_finish_admission(struct policy_parser *parser)
+{
+	const struct policy *policy = parser->policy;
+
+	if (parser->penalty_bounds.line != 0 &&
+	    policy->penalty_max_ms <= policy->penalty_threshold_ms)
+		policy_complain(parser, parser->penalty_bounds,
+		    "'penalty-max' has to be more than 'penalty-threshold': "
+		    "nobody would ever be shut out");
+}
