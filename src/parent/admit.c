@@ -25,6 +25,24 @@ shut_out(struct parent *parent, int fd, const struct addr *peer,
 	fd_close(&fd);
 }
 
+/* Its peer, not its source: a network may be exempt in a part. */
+static bool
+is_exempt(const struct parent *parent, const struct addr *peer)
+{
+	struct image_range exempt = image_global(&parent->image)->exempt;
+
+	return exempt.count > 0 &&
+	    acl_decide(&parent->image, exempt, peer).is_allowed;
+}
+
+static bool
+is_penalised(const struct parent *parent, uint32_t source)
+{
+	return source_penalty_left_ms(
+		   &parent->sources, source, parent->now_ms) >
+	    image_global(&parent->image)->penalty_threshold_ms;
+}
+
 /* Why this source may have no more connections, or NULL. */
 static const char *
 excess_of(const struct parent *parent, uint32_t source)
@@ -40,6 +58,24 @@ excess_of(const struct parent *parent, uint32_t source)
 	return NULL;
 }
 
+/* What this source did before, then what it has; NULL: it may come in. */
+static const char *
+objection_to(const struct parent *parent, uint32_t source, bool exempt)
+{
+	const struct image_global *global = image_global(&parent->image);
+	const char *excess;
+
+	if (!exempt && is_penalised(parent, source))
+		return "penalty";
+	excess = excess_of(parent, source);
+	if (excess != NULL || exempt)
+		return excess;
+	if (!rate_take(source_rate(&parent->sources, source), &global->rate,
+		parent->now_ms))
+		return "rate";
+	return NULL;
+}
+
 void
 admit_take_fd(
     struct parent *parent, int fd, const struct addr *peer, uint32_t listener)
@@ -47,23 +83,25 @@ admit_take_fd(
 	const struct image_global *global = image_global(&parent->image);
 	struct acl_verdict verdict =
 	    acl_decide(&parent->image, global->admission, peer);
-	struct source_key key = source_key(peer, 32, 64, 0);
+	struct source_key key =
+	    source_key(peer, global->count_by_v4, global->count_by_v6, 0);
+	bool exempt = is_exempt(parent, peer);
 	struct session *session;
-	const char *excess;
+	const char *objection;
 	uint32_t source;
 
 	if (!verdict.is_allowed) {
 		shut_out(parent, fd, peer, "denied", verdict.rule);
 		return;
 	}
-	source = source_take(&parent->sources, &key);
+	source = source_take(&parent->sources, &key, parent->now_ms);
 	if (source == SOURCE_NONE) {
 		shut_out(parent, fd, peer, "full", ACL_NO_RULE);
 		return;
 	}
-	excess = excess_of(parent, source);
-	if (excess != NULL) {
-		shut_out(parent, fd, peer, excess, ACL_NO_RULE);
+	objection = objection_to(parent, source, exempt);
+	if (objection != NULL) {
+		shut_out(parent, fd, peer, objection, ACL_NO_RULE);
 		return;
 	}
 	if (parent->crowd.count >= global->pending)
@@ -75,5 +113,6 @@ admit_take_fd(
 		return;
 	}
 	session->listener = listener;
+	session->is_exempt = exempt;
 	session_enter(parent, session, SESSION_QUEUED);
 }

@@ -157,8 +157,8 @@ answer(struct parent *parent, struct worker *worker, const uint8_t *bytes,
 		    (size_t)message->length, worker->batch, count, names);
 	/* What recheck finds false is the worker's too; the rest is undone. */
 	for (uint32_t i = 0; i < count && violation == VIOLATION_NONE; i++)
-		violation =
-		    recheck_answer(parent, &worker->batch[i], &answers[i]);
+		violation = recheck_answer(
+		    parent, worker, &worker->batch[i], &answers[i]);
 	if (violation != VIOLATION_NONE) {
 		workers_convict(parent, worker, violation);
 		return;

@@ -59,10 +59,11 @@ struct parent {
 	struct room room;
 	struct listeners listeners;
 	struct sessions sessions;
-	struct source_table sources; /* who has how many */
+	struct source_table sources; /* who has how many, and did what */
 	struct source_table shares; /* of which service */
 	struct crowd crowd;
 	uint32_t *service_sessions; /* owned mapping; running, by service */
+	struct rate_bucket *service_rates; /* owned mapping; by service */
 	struct workers workers;
 	struct launchers launchers;
 	struct {

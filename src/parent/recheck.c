@@ -17,6 +17,7 @@
 #include "core/name.h"
 #include "parent/launch.h"
 #include "parent/parent.h"
+#include "parent/penalty.h"
 #include "parent/settle.h"
 #include "sys/log.h"
 
@@ -138,10 +139,50 @@ take_line(struct parent *parent, struct session *session, const uint8_t *name,
 static uint32_t
 share_of(struct parent *parent, const struct session *session)
 {
-	struct source_key key =
-	    source_key(&session->peer, 32, 64, session->service + 1);
+	const struct image_global *global = image_global(&parent->image);
+	struct source_key key = source_key(&session->peer, global->count_by_v4,
+	    global->count_by_v6, session->service + 1);
 
-	return source_take(&parent->shares, &key);
+	return source_take(&parent->shares, &key, parent->now_ms);
+}
+
+/* Takes a token of both rates, or of none. */
+static enum refusal
+spend(struct parent *parent, const struct session *session)
+{
+	const struct image_service *service =
+	    image_service(&parent->image, session->service);
+	struct rate_bucket *all = &parent->service_rates[session->service];
+	struct rate_bucket *own = source_rate(&parent->shares, session->share);
+
+	if (session->is_exempt)
+		return REFUSAL_NONE;
+	if (!rate_has(own, &service->source_rate, parent->now_ms))
+		return REFUSAL_SOURCE_RATE;
+	if (!rate_take(all, &service->rate, parent->now_ms))
+		return REFUSAL_RATE;
+	(void)rate_take(own, &service->source_rate, parent->now_ms);
+	return REFUSAL_NONE;
+}
+
+/* Every limit that a service has, whatever kind of service it is. */
+static enum refusal
+limit_of(struct parent *parent, struct session *session)
+{
+	const struct image *image = &parent->image;
+	const struct image_service *service =
+	    image_service(image, session->service);
+
+	if (parent->service_sessions[session->service] >= service->sessions ||
+	    parent->sessions.running >= image_global(image)->sessions)
+		return REFUSAL_SESSIONS;
+	session->share = share_of(parent, session);
+	if (session->share == SOURCE_NONE)
+		return REFUSAL_RESOURCES;
+	if (source_get(&parent->shares, session->share, SOURCE_RUNNING) >=
+	    service->per_source)
+		return REFUSAL_PER_SOURCE;
+	return spend(parent, session);
 }
 
 static void
@@ -152,33 +193,34 @@ decide_service(struct parent *parent, struct session *session)
 	    image_service(image, session->service);
 	struct acl_verdict verdict =
 	    acl_decide(image, service->rules, &session->peer);
+	enum refusal refusal;
 
 	session->keeps_leftovers = service->leftovers == IMAGE_LEFTOVERS_KEEP;
 	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0) {
+		penalty_add(parent, session, IMAGE_PENALTY_DENIED);
 		settle_refuse(parent, session, REFUSAL_DISABLED);
 		return;
 	}
 	if (!verdict.is_allowed) {
+		penalty_add(parent, session, IMAGE_PENALTY_DENIED);
 		settle_refuse_rule(
 		    parent, session, REFUSAL_DENIED, verdict.rule);
 		return;
 	}
-	if (parent->service_sessions[session->service] >= service->sessions ||
-	    parent->sessions.running >= image_global(image)->sessions) {
-		settle_refuse(parent, session, REFUSAL_SESSIONS);
+	refusal = limit_of(parent, session);
+	if (refusal != REFUSAL_NONE) {
+		settle_refuse(parent, session, refusal);
 		return;
 	}
-	session->share = share_of(parent, session);
-	if (session->share == SOURCE_NONE) {
-		settle_refuse(parent, session, REFUSAL_RESOURCES);
-		return;
+	switch ((enum image_kind)service->kind) {
+	case IMAGE_KIND_EXEC:
+		launch_choose(parent, session);
+		break;
+	case IMAGE_KIND_TRAP:
+		penalty_add(parent, session, IMAGE_PENALTY_TRAP);
+		settle_refuse(parent, session, REFUSAL_TRAP);
+		break;
 	}
-	if (source_get(&parent->shares, session->share, SOURCE_RUNNING) >=
-	    service->per_source) {
-		settle_refuse(parent, session, REFUSAL_PER_SOURCE);
-		return;
-	}
-	launch_choose(parent, session);
 }
 
 static enum violation
@@ -243,8 +285,8 @@ answer_more(struct parent *parent, struct session *session, uint16_t seen)
 }
 
 enum violation
-recheck_answer(struct parent *parent, const struct handover *asked,
-    const struct verdict *answer)
+recheck_answer(struct parent *parent, struct worker *worker,
+    const struct handover *asked, const struct verdict *answer)
 {
 	struct session *session = session_at(parent, asked->slot);
 
@@ -258,13 +300,16 @@ recheck_answer(struct parent *parent, const struct handover *asked,
 		return answer_help(parent, session, answer);
 	case OUTCOME_MORE:
 		session->generation = 0;
+		session->waits_for = worker->claims.id;
 		answer_more(parent, session, answer->length);
 		break;
 	case OUTCOME_UNKNOWN:
+		penalty_claim(parent, worker, session, IMAGE_PENALTY_UNKNOWN);
 		settle_refuse_claimed(
 		    parent, session, answer->claimed + 1, answer->claimed[0]);
 		break;
 	case OUTCOME_MALFORMED:
+		penalty_claim(parent, worker, session, IMAGE_PENALTY_MALFORMED);
 		settle_refuse(parent, session, REFUSAL_MALFORMED);
 		break;
 	case OUTCOME_CLOSED:

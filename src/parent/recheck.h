@@ -6,16 +6,17 @@
 
 struct parent;
 struct session;
+struct worker;
 
 /*
- * Decides a connection again, for itself, after a parser said what its line
+ * Decides a connection again, for itself, after the worker said what its line
  * is. The answer has passed core/verdict; asked is the handover it answers.
  * For a name or HELP the line is compared with the parent's own policy, byte
  * by byte, before anything else is believed, and exactly that line is taken
  * out of the stream. Returns VIOLATION_NONE, or what the parser did: then
  * nothing was done with the connection.
  */
-enum violation recheck_answer(struct parent *parent,
+enum violation recheck_answer(struct parent *parent, struct worker *worker,
     const struct handover *asked, const struct verdict *answer);
 
 /* The next peek at the connection begins at its first byte again. */

@@ -68,6 +68,7 @@ struct session {
 	uint32_t source, share; /* records of what it is counted on */
 	uint32_t service;
 	uint32_t listener;
+	uint32_t waits_for; /* id of the worker's claims that wants more */
 	uint32_t drained_bytes; /* thrown away since it was refused */
 	struct reply_cursor cursor;
 	struct session_link links[SESSION_LINK_USES];
@@ -82,6 +83,7 @@ struct session {
 	bool is_suspect; /* to be handed over alone */
 	bool is_shunned; /* and after all others: it was alone already */
 	bool keeps_leftovers;
+	bool is_exempt; /* from rates and penalties */
 };
 
 struct sessions {

@@ -14,10 +14,12 @@
 #include "parent/launch.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
+#include "parent/penalty.h"
 #include "sys/fd.h"
 #include "sys/log.h"
 
 static const char *const reasons[REFUSAL_COUNT] = {
+	[REFUSAL_NONE] = NULL,
 	[REFUSAL_UNKNOWN] = "unknown",
 	[REFUSAL_MALFORMED] = "malformed",
 	[REFUSAL_DENIED] = "denied",
@@ -28,6 +30,9 @@ static const char *const reasons[REFUSAL_COUNT] = {
 	[REFUSAL_STALLED] = "stalled",
 	[REFUSAL_CRASH] = "crash",
 	[REFUSAL_MISMATCH] = "mismatch",
+	[REFUSAL_RATE] = "rate",
+	[REFUSAL_SOURCE_RATE] = "source-rate",
+	[REFUSAL_TRAP] = "trap",
 	[REFUSAL_LAUNCH] = "launch",
 	[REFUSAL_RESOURCES] = "resources",
 	[REFUSAL_STOPPING] = "stopping",
@@ -42,8 +47,12 @@ is_about_service(enum refusal refusal)
 	case REFUSAL_DISABLED:
 	case REFUSAL_SESSIONS:
 	case REFUSAL_PER_SOURCE:
+	case REFUSAL_RATE:
+	case REFUSAL_SOURCE_RATE:
+	case REFUSAL_TRAP:
 	case REFUSAL_LAUNCH:
 		return true;
+	case REFUSAL_NONE:
 	case REFUSAL_UNKNOWN:
 	case REFUSAL_MALFORMED:
 	case REFUSAL_TIMEOUT:
@@ -301,6 +310,7 @@ expire_deciding(struct parent *parent, struct session *session)
 {
 	parent->counters.timed_out++;
 	if (session->state != SESSION_HELPING) {
+		penalty_time_out(parent, session);
 		settle_refuse(parent, session, REFUSAL_TIMEOUT);
 		return;
 	}

@@ -13,6 +13,7 @@ struct session;
  * the reason goes to the log and nowhere else.
  */
 enum refusal {
+	REFUSAL_NONE,
 	REFUSAL_UNKNOWN, /* no such name */
 	REFUSAL_MALFORMED, /* not a line */
 	REFUSAL_DENIED, /* by the service's rules */
@@ -23,6 +24,9 @@ enum refusal {
 	REFUSAL_STALLED, /* woke up without a byte more: an urgent mark */
 	REFUSAL_CRASH, /* a parser died of it */
 	REFUSAL_MISMATCH, /* a parser lied about bytes behind an urgent mark */
+	REFUSAL_RATE, /* the service's, whoever asks */
+	REFUSAL_SOURCE_RATE, /* the service's, for one source */
+	REFUSAL_TRAP, /* nobody has a reason to ask for this one */
 	REFUSAL_LAUNCH, /* a step of its launch failed */
 	REFUSAL_RESOURCES, /* descriptors or memory ran out */
 	REFUSAL_STOPPING, /* tcpmuxd is about to end */

@@ -113,6 +113,26 @@ make_pid_index(struct parent *parent, uint32_t slots)
 	return 0;
 }
 
+/* Sources that can be connected, at least; and how many are remembered. */
+static uint32_t
+count_sources(const struct image_global *global, uint32_t slots)
+{
+	return global->sources > slots ? global->sources : slots;
+}
+
+/* What sources have of services: remembered only where a rate needs it. */
+static uint32_t
+count_shares(const struct parent *parent)
+{
+	const struct image_global *global = image_global(&parent->image);
+
+	for (uint32_t i = 0; i < image_count(&parent->image, IMAGE_SERVICES);
+	     i++)
+		if (image_service(&parent->image, i)->source_rate.tokens > 0)
+			return count_sources(global, global->sessions + 1);
+	return global->sessions + 1;
+}
+
 /* Everything that grows with connections, once and for all. */
 static int
 make_tables(struct parent *parent)
@@ -123,18 +143,23 @@ make_tables(struct parent *parent)
 	    global->pending + global->sessions + LIMIT_LINGER_SLOTS;
 	uint8_t key[SOURCE_HASH_KEY_BYTES];
 	/* One for the newcomer, who comes in before another has to go. */
-	void *sources = map_table(source_table_bytes(slots + 1));
-	void *shares = map_table(source_table_bytes(global->sessions + 1));
+	uint32_t source_count = count_sources(global, slots + 1);
+	uint32_t share_count = count_shares(parent);
+	void *sources = map_table(source_table_bytes(source_count));
+	void *shares = map_table(source_table_bytes(share_count));
 	void *crowd = map_table(crowd_bytes(slots, global->pending));
 
 	parent->service_sessions = map_table((services + 1) * sizeof(uint32_t));
+	parent->service_rates =
+	    map_table((services + 1) * sizeof(struct rate_bucket));
 	if (sources == NULL || shares == NULL || crowd == NULL ||
-	    parent->service_sessions == NULL ||
+	    parent->service_sessions == NULL || parent->service_rates == NULL ||
 	    getentropy(key, sizeof(key)) != 0 ||
 	    make_pid_index(parent, slots) != 0)
 		return failed("tables");
-	source_table_init(&parent->sources, sources, slots + 1, key);
-	source_table_init(&parent->shares, shares, global->sessions + 1, key);
+	source_table_init(&parent->sources, sources, source_count,
+	    global->penalty_max_ms, key);
+	source_table_init(&parent->shares, shares, share_count, 0, key);
 	crowd_init(&parent->crowd, crowd, slots, global->pending, key);
 	if (sessions_init(parent, slots) != 0)
 		return failed("tables");

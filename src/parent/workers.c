@@ -19,6 +19,7 @@
 #include "core/step.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
+#include "parent/penalty.h"
 #include "parent/programs.h"
 #include "parent/recheck.h"
 #include "parent/settle.h"
@@ -46,7 +47,7 @@ workers_init(struct parent *parent)
 		return -1;
 	all = mmap(NULL, workers->capacity * sizeof(struct worker),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (all == MAP_FAILED)
+	if (all == MAP_FAILED || penalty_init(parent) != 0)
 		return -1;
 	workers->all = all;
 	for (uint32_t i = 0; i < workers->capacity; i++)
@@ -169,6 +170,7 @@ start(struct parent *parent, struct worker *worker)
 			.count_fd = count_fd,
 			.started_ms = parent->now_ms,
 			.audited_ms = parent->now_ms };
+		penalty_begin(parent, worker);
 		worker_enter(parent, worker, WORKER_STARTING, LIMIT_START_MS);
 		parent->counters.workers_started++;
 	}
@@ -238,6 +240,7 @@ workers_convict(
 	log_number("worker", (uint64_t)worker->pid);
 	log_number("batch", worker->batch_count);
 	log_end();
+	penalty_wipe(parent, worker);
 	put_down(parent, worker);
 	add_backoff(parent);
 }
@@ -381,8 +384,10 @@ refuse_crasher(struct parent *parent, struct worker *worker)
 	struct session *session = session_at(parent, entry->slot);
 
 	worker->batch_count = 0;
-	if (session->generation == entry->generation)
-		settle_refuse(parent, session, REFUSAL_CRASH);
+	if (session->generation != entry->generation)
+		return;
+	penalty_add(parent, session, IMAGE_PENALTY_CRASH);
+	settle_refuse(parent, session, REFUSAL_CRASH);
 }
 
 bool
@@ -408,6 +413,7 @@ workers_reap(
 	}
 	if (is_own_doing) {
 		add_backoff(parent);
+		penalty_wipe(parent, worker);
 		if (worker->batch_count == 1)
 			refuse_crasher(parent, worker);
 	}

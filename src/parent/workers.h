@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "core/claim.h"
 #include "core/message.h"
 #include "core/verdict.h"
 
@@ -38,6 +39,7 @@ struct worker {
 	struct handover batch[BATCH_MAX];
 	uint32_t batch_count;
 	uint32_t verdicts; /* answers given */
+	struct claims claims; /* who was penalised on its word */
 	int64_t started_ms, audited_ms;
 	int64_t deadline_ms; /* of its state; 0: none */
 };
@@ -47,7 +49,9 @@ struct worker {
 
 struct workers {
 	struct worker *all; /* owned mapping */
+	struct claim *claims; /* owned mapping; CLAIMS_MAX of each */
 	uint32_t capacity, seats;
+	uint32_t started; /* workers, ever */
 	int program_fd; /* owned; the parser, opened once */
 	uint64_t generation; /* of the last handover */
 	int64_t spawn_ms; /* not before then is another started */
