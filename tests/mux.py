@@ -32,6 +32,7 @@ import pytest
 OK = b"+\r\n"
 REFUSAL = b"-Service not available\r\n"
 LOCAL4, LOCAL6 = "127.0.0.1", "::1"
+EVERYBODY = ("0.0.0.0/0", "::/0")
 PARSER_ID = 61078
 IS_ROOT = os.geteuid() == 0
 
@@ -85,8 +86,13 @@ def service(name, *lines, user=None, allow="any", head=""):
 
 
 def policy(*services, port=1, listen=(LOCAL4, LOCAL6), parser=(),
-           admission=("allow any",), defaults=(), top=(), root=IS_ROOT):
-    """A whole policy. top: further lines or blocks before the services."""
+           admission=("allow any",), exempt=EVERYBODY, defaults=(), top=(),
+           root=IS_ROOT):
+    """A whole policy. top: further lines or blocks before the services.
+
+    exempt: from rates and penalties. A test is one source that does a lot,
+    much of it wrong; exempt=() is for those that are about that.
+    """
     parts = ["policy 1\n"]
     parts += [f"listen {address} port {port}\n" for address in listen]
     if root:
@@ -94,7 +100,10 @@ def policy(*services, port=1, listen=(LOCAL4, LOCAL6), parser=(),
     if parser:
         parts.append(_block("parser", parser))
     if admission:
-        parts.append(_block("admission", admission))
+        lines = [admission] if isinstance(admission, str) else [*admission]
+        if exempt:
+            lines.append("exempt " + " ".join(exempt))
+        parts.append(_block("admission", lines))
     if defaults:
         parts.append(_block("defaults", defaults))
     parts += [line.rstrip("\n") + "\n" for line in top]

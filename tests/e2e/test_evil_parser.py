@@ -97,7 +97,7 @@ class Evil:
     """A mux with an evil parser, and what its clients were answered."""
 
     def __init__(self, program, how, when="", netns=None, port=1,
-                 parser=("timeout 5s",)):
+                 parser=("timeout 5s",), **policy):
         self.dir = tempfile.mkdtemp(prefix="tcpmuxd-evil-")
         os.chmod(self.dir, 0o755)
         self.program = shutil.copy(
@@ -113,7 +113,7 @@ class Evil:
             muxes.service("bank", f"exec /usr/bin/touch {self.marker}"))
         self.mux = Mux(muxes.policy(
             *services, port=port, listen=(LOCAL4,),
-            parser=(f"program {self.program}", *parser)),
+            parser=(f"program {self.program}", *parser), **policy),
             netns=netns, port=port)
         self.baseline = self.mux.fd_count()
         self.clients = []
@@ -355,3 +355,55 @@ class _Nothing:
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_evil(futures, case):
     futures[case].result()
+
+
+# --- penalties on a parser's word -------------------------------------------
+
+HARSH = {"exempt": (), "admission": (
+    "allow any", "penalty unknown 1m", "penalty crash 1m",
+    "penalty-threshold 1s")}
+
+
+@pytest.fixture
+def harsh(netns):
+    """A mux that shuts out for one wrong name, with an evil parser."""
+    with contextlib.ExitStack() as stack:
+        def make(program, how, when=""):
+            space = netns() if IS_ROOT else None
+            port = 1 if IS_ROOT else muxes.free_port()
+            return stack.enter_context(Evil(
+                program, how, when, netns=space, port=port, **HARSH))
+        yield make
+
+
+def is_shut_out(mux, **how):
+    try:
+        return mux.raw(b"good\r\n", half_close=False, **how) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_liar_s_penalties_are_taken_back(harsh):
+    """It claims a wrong name, rightly even, and then is found to lie."""
+    evil = harsh("liar", "other-name", "once")
+    evil.ask(UNKNOWN, GOOD)
+    for kind, _, answer, _ in evil.answers():
+        assert answer == ANSWERS[kind]
+    assert evil.mux.wait_log("absolve")["sources"] == "1"
+    assert evil.mux.request("good", b"x") == (OK, b"x")
+    # The next one is believed, until it lies.
+    evil.mux.refused("none")
+    assert is_shut_out(evil.mux)
+    evil.mux.wait_log("shut-out", reason="penalty")
+    evil.assert_clean()
+
+
+def test_who_kills_a_parser_is_shut_out_and_nobody_else(harsh):
+    evil = harsh("mortal", "asked-fault")
+    evil.mux.refused("good", source="127.0.0.2")
+    evil.mux.wait_log("refuse", reason="crash")
+    assert is_shut_out(evil.mux, source="127.0.0.2")
+    evil.mux.wait_log("shut-out", reason="penalty")
+    mark = evil.mux.mark()
+    evil.mux.refused("good", source="127.0.0.3")
+    evil.mux.wait_log("refuse", since=mark, reason="crash")

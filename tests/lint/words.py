@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "SECURITY.md", "src/README.md")
 REASONS = {"src/parent/settle.c": r'\[REFUSAL_\w+\] = "([\w-]+)"',
            "src/core/verdict.c": r'\[VIOLATION_\w+\] = "([\w-]+)"',
-           "src/parent/admit.c": r'"(denied|full|[\w-]*per-source)"'}
+           "src/parent/admit.c": r'"(denied|full|penalty|rate|[\w-]*per-source)"'}
 STEPS = {"src/core/step.c": r'\[STEP_\w+\] = "([\w-]+)"'}
 # Steps of rooms, not of a launch: the manual need not explain them.
 NOT_OF_A_LAUNCH = {"arguments", "names", "image", "scheduling", "rlimits",

@@ -1,0 +1,302 @@
+"""Rates, penalties and traps: who sheds whom, and for how long.
+
+Each limit stands for what it says and for nothing else: so many are admitted,
+the next is not, another service and another source do not notice, and after a
+while it is as before. What depends on the clock alone is in tests/unit
+(test_rate.c, test_claim.c, test_source.c); here each is met once for real.
+"""
+
+import contextlib
+import signal
+import socket
+import time
+
+import pytest
+
+from mux import LOCAL4, LOCAL6, OK, REFUSAL, eventually, service
+
+CAT = "exec /bin/cat"
+LONG = "20/min burst 3"  # three seconds to a token: none comes back by itself
+SHUT_AT_ONCE = ("penalty-threshold 1s", "penalty-max 10m")
+
+
+@pytest.fixture
+def mux_of(mux_factory):
+    """A mux whose sources are not exempt, with these lines in admission."""
+    def make(*admission, services=(service("cat", CAT),), **keywords):
+        keywords.setdefault("exempt", ())
+        return mux_factory(*services, admission=("allow any", *admission),
+                           **keywords)
+    return make
+
+
+def is_shut_out(mux, **how):
+    """Whether it was closed without a byte of text."""
+    try:
+        answer = mux.raw(b"cat\r\n", half_close=False, **how)
+    except OSError:  # reset, since it was sent to a closed door
+        return True
+    return answer == b""
+
+
+def is_served(mux, name="cat", **how):
+    with contextlib.suppress(OSError):
+        return mux.request(name, b"x", **how) == (OK, b"x")
+    return False
+
+
+def assert_shut_out(mux, reason, **how):
+    mark = mux.mark()
+    assert is_shut_out(mux, **how)
+    mux.wait_log("shut-out", since=mark, reason=reason)
+
+
+# --- rates ------------------------------------------------------------------
+
+def test_rate_of_a_source(mux_of):
+    mux = mux_of(f"rate {LONG}")
+    for _ in range(3):
+        assert is_served(mux, source="127.0.0.2")
+    assert_shut_out(mux, "rate", source="127.0.0.2")
+    assert is_served(mux, source="127.0.0.3")
+    for _ in range(3):
+        assert is_served(mux, addr=LOCAL6)
+    assert_shut_out(mux, "rate", addr=LOCAL6)
+    eventually(lambda: is_served(mux, source="127.0.0.2"), 10)
+
+
+TWO = (service("few", CAT, f"rate {LONG}"), service("other", CAT))
+
+
+def test_rate_of_a_service(mux_of):
+    """Of the service, whoever asks; another one is not slower for it."""
+    mux = mux_of("rate 1000/s burst 1000", services=TWO)
+    for last in 2, 3, 4:
+        assert is_served(mux, "few", source=f"127.0.0.{last}")
+    for last in 2, 5:
+        mark = mux.mark()
+        mux.refused("few", source=f"127.0.0.{last}")
+        mux.wait_log("refuse", since=mark, reason="rate", service="few")
+        assert is_served(mux, "other", source=f"127.0.0.{last}")
+    eventually(lambda: is_served(mux, "few", source="127.0.0.5"), 10)
+
+
+def test_rate_of_a_service_for_one_source(mux_of):
+    mux = mux_of("rate 1000/s burst 1000", services=(
+        service("few", CAT, f"source-rate {LONG}"), service("other", CAT)))
+    for _ in range(3):
+        assert is_served(mux, "few", source="127.0.0.2")
+    mux.refused("few", source="127.0.0.2")
+    mux.wait_log("refuse", reason="source-rate", service="few")
+    assert is_served(mux, "other", source="127.0.0.2")
+    for last in range(3, 10):
+        assert is_served(mux, "few", source=f"127.0.0.{last}")
+    eventually(lambda: is_served(mux, "few", source="127.0.0.2"), 10)
+
+
+def test_who_is_refused_by_one_rate_spends_nothing_of_the_other(mux_of):
+    mux = mux_of("rate 1000/s burst 1000", services=(service(
+        "few", CAT, "source-rate 1/h burst 1", "rate 1/h burst 2"),))
+    assert is_served(mux, "few", source="127.0.0.2")
+    for _ in range(5):
+        mux.refused("few", source="127.0.0.2")
+    assert is_served(mux, "few", source="127.0.0.3")
+    mux.refused("few", source="127.0.0.4")
+    mux.wait_log("refuse", reason="rate", service="few")
+
+
+def test_default_rate_and_burst(mux_of):
+    """Sixty a minute, thirty at once: some come back while we ask."""
+    mux = mux_of()
+    begin = time.monotonic()
+    for _ in range(30):
+        assert is_served(mux)
+    asked = 0
+    while not is_shut_out(mux):
+        asked += 1
+    assert asked <= time.monotonic() - begin + 1
+    mux.wait_log("shut-out", reason="rate")
+
+
+def test_count_by(mux_of):
+    mux = mux_of(f"rate {LONG}", "count-by /24 /64")
+    for last in 2, 30, 200:
+        assert is_served(mux, source=f"127.0.0.{last}")
+    assert_shut_out(mux, "rate", source="127.0.0.7")
+    assert is_served(mux, source="127.0.1.7")
+
+
+# --- penalties --------------------------------------------------------------
+
+def offend_unknown(mux, **how):
+    mux.refused("cats", **how)
+
+
+def offend_malformed(mux, **how):
+    assert mux.raw(b"\0\r\n", **how) == REFUSAL
+
+
+def offend_denied(mux, **how):
+    mux.refused("near", **how)
+
+
+def offend_disabled(mux, **how):
+    mux.refused("off", **how)
+
+
+def offend_timeout(mux, **how):
+    assert mux.raw(b"ca", half_close=False, **how) == REFUSAL
+
+
+def offend_trap(mux, **how):
+    mux.refused("admin", **how)
+
+
+OFFENCES = {"unknown": offend_unknown, "malformed": offend_malformed,
+            "denied": offend_denied, "disabled": offend_disabled,
+            "timeout": offend_timeout, "trap": offend_trap}
+SERVICES = (service("cat", CAT), service("near", CAT, allow="192.0.2.1"),
+            service("off", CAT, head="disabled"),
+            service("admin", "trap", user=False))
+
+
+def kind_of(offence):
+    return "denied" if offence == "disabled" else offence
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_penalty_is_the_source_s_alone_and_ends(mux_of, offence):
+    mux = mux_of(f"penalty {kind_of(offence)} 3s", *SHUT_AT_ONCE,
+                 services=SERVICES, parser=("timeout 500ms",))
+    OFFENCES[offence](mux, source="127.0.0.2")
+    mux.wait_log("refuse", reason=offence)
+    assert_shut_out(mux, "penalty", source="127.0.0.2")
+    assert is_served(mux, source="127.0.0.3")
+    assert is_served(mux, addr=LOCAL6)
+    eventually(lambda: is_served(mux, source="127.0.0.2"), 10)
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_0s_switches_a_penalty_off(mux_of, offence):
+    mux = mux_of(f"penalty {kind_of(offence)} 0s", *SHUT_AT_ONCE,
+                 services=SERVICES, parser=("timeout 500ms",))
+    for _ in range(3):
+        OFFENCES[offence](mux)
+    assert is_served(mux)
+
+
+def test_penalties_sum_up_to_the_threshold(mux_of):
+    mux = mux_of("penalty unknown 20s", "penalty denied 30s",
+                 "penalty-threshold 45s", services=SERVICES)
+    offend_unknown(mux, source="127.0.0.2")
+    offend_unknown(mux, source="127.0.0.2")
+    assert is_served(mux, source="127.0.0.2")
+    offend_denied(mux, source="127.0.0.2")
+    assert_shut_out(mux, "penalty", source="127.0.0.2")
+
+
+def test_penalties_are_capped(mux_of):
+    """Shut out for as long as the maximum is above the threshold."""
+    mux = mux_of("penalty trap 1h", "penalty-threshold 2s", "penalty-max 4s",
+                 services=SERVICES)
+    offend_trap(mux, source="127.0.0.2")
+    assert_shut_out(mux, "penalty", source="127.0.0.2")
+    eventually(lambda: is_served(mux, source="127.0.0.2"), 10)
+
+
+def test_probes_are_never_penalised(mux_of):
+    mux = mux_of("rate 1000/s burst 1000", *SHUT_AT_ONCE, *(
+        f"penalty {kind} 1m" for kind in
+        ("unknown", "malformed", "denied", "timeout", "crash", "trap")))
+    for _ in range(20):
+        assert mux.raw(b"") == b""
+        mux.connect().close()
+    mux.wait_log("probe", count=40)
+    assert is_served(mux)
+
+
+def test_limits_of_a_service_are_no_offence(mux_of):
+    """Who meets a limit has done nothing wrong."""
+    mux = mux_of("rate 1000/s burst 1000", *SHUT_AT_ONCE, services=(
+        service("cat", CAT), service("few", CAT, "rate 1/h burst 1"),
+        service("one", CAT, "sessions 1")))
+    assert is_served(mux, "few")
+    with mux.connect(source="127.0.0.9") as sock:
+        sock.sendall(b"one\r\n")
+        assert sock.recv(100) == OK
+        for _ in range(10):
+            mux.refused("few")
+            mux.refused("one")
+    assert is_served(mux)
+
+
+@pytest.mark.parametrize("exempt", ["127.0.0.0/29 ::1", "@monitor"])
+def test_exempt_from_rates_and_penalties(mux_of, exempt):
+    mux = mux_of("rate 1/h burst 2", *SHUT_AT_ONCE, "penalty trap 1h",
+                 services=(*SERVICES[:3],
+                           service("admin", "trap", user=False),
+                           service("few", CAT, "rate 1/h burst 1",
+                                   "source-rate 1/h burst 1")),
+                 top=("net monitor 127.0.0.2 ::1",), exempt=(exempt,))
+    for how in {"source": "127.0.0.2"}, {"addr": LOCAL6}:
+        for _ in range(3):
+            offend_trap(mux, **how)
+            offend_unknown(mux, **how)
+            assert is_served(mux, **how)
+            assert is_served(mux, "few", **how)
+    # The service's rate is as it was for who is not exempt.
+    assert is_served(mux, "few", source="127.0.0.9")
+    mux.refused("few", source="127.0.0.10")
+    offend_trap(mux, source="127.0.0.11")
+    assert_shut_out(mux, "penalty", source="127.0.0.11")
+
+
+def test_sessions_go_on_when_their_source_is_shut_out(mux_of):
+    mux = mux_of(*SHUT_AT_ONCE, services=SERVICES)
+    with mux.connect() as sock:
+        sock.sendall(b"cat\r\n")
+        assert sock.recv(100) == OK
+        offend_trap(mux)
+        assert_shut_out(mux, "penalty")
+        sock.sendall(b"still here")
+        assert sock.recv(100) == b"still here"
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(100) == b""
+
+
+def test_nothing_is_counted_when_all_is_over(mux_of):
+    """What was shut out or trapped holds no slot and no session."""
+    mux = mux_of(*SHUT_AT_ONCE, services=SERVICES)
+    offend_trap(mux, source="127.0.0.2")
+    for _ in range(20):
+        assert is_shut_out(mux, source="127.0.0.2")
+
+    def is_empty():
+        mark = mux.mark()
+        mux.send_signal(signal.SIGUSR1)
+        status = mux.wait_log("status", since=mark)
+        return all(status[key] == "0" for key in
+                   ("pending", "launching", "running", "lingering"))
+    eventually(is_empty)
+
+
+# --- traps ------------------------------------------------------------------
+
+def test_a_trap_looks_like_nothing(mux_of):
+    """Neither listed nor told from a name that does not exist."""
+    mux = mux_of(services=SERVICES, exempt=("127.0.0.1",))
+    assert mux.raw(b"HELP\r\n", addr=LOCAL4) == b"cat\r\n"
+    for pieces in ([b"admin\r\n"], [b"ADM", b"in\r", b"\n"]):
+        assert mux.raw(b"tail", pieces, addr=LOCAL4) == REFUSAL
+    mux.wait_log("refuse", reason="trap", service="admin", count=2)
+    assert not mux.logs("launch")
+
+
+def test_a_trap_has_the_limits_of_a_service(mux_of):
+    mux = mux_of(services=(service("cat", CAT), service(
+        "admin", "trap", "rate 1/h burst 1", user=False)))
+    offend_trap(mux, source="127.0.0.2")
+    mux.wait_log("refuse", reason="trap")
+    offend_trap(mux, source="127.0.0.3")
+    mux.wait_log("refuse", reason="rate", service="admin")
+    assert is_served(mux, source="127.0.0.3")
