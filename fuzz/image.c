@@ -52,9 +52,16 @@ read_service(const struct image *image, const struct image_service *service)
 	for (uint32_t i = 0; i < service->groups.count; i++)
 		if (image_gids(image, service->groups)[i] == UINT32_MAX)
 			abort();
-	if (service->argv.count == 0 || service->uid == UINT32_MAX ||
-	    *image_text(image, service->program) != '/')
+	if (!rate_is_valid(&service->rate) ||
+	    !rate_is_valid(&service->source_rate))
 		abort();
+	if (service->kind == IMAGE_KIND_TRAP) {
+		if (service->argv.count != 0 || service->program.length != 0)
+			abort();
+	} else if (service->argv.count == 0 || service->uid == UINT32_MAX ||
+	    *image_text(image, service->program) != '/') {
+		abort();
+	}
 }
 
 static void
@@ -62,6 +69,9 @@ read_image(const struct image *image)
 {
 	read_text(image, image_global(image)->file);
 	read_rules(image, image_global(image)->admission);
+	read_rules(image, image_global(image)->exempt);
+	if (!rate_is_valid(&image_global(image)->rate))
+		abort();
 	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++)
 		read_service(image, image_service(image, i));
 	for (uint32_t i = 0; i < image->names.count; i++) {
