@@ -251,6 +251,17 @@ def test_exempt_from_rates_and_penalties(mux_of, exempt):
     assert_shut_out(mux, "penalty", source="127.0.0.11")
 
 
+def test_what_the_exempt_do_is_held_against_nobody(mux_of):
+    """Not against the rest of their source either, which is not exempt."""
+    mux = mux_of("count-by /24 /64", "rate 1/h burst 1", *SHUT_AT_ONCE,
+                 services=SERVICES, exempt=("127.0.0.2",))
+    for _ in range(5):
+        offend_trap(mux, source="127.0.0.2")
+    assert is_served(mux, source="127.0.0.3")
+    assert_shut_out(mux, "rate", source="127.0.0.4")
+    assert is_served(mux, source="127.0.0.2")
+
+
 def test_sessions_go_on_when_their_source_is_shut_out(mux_of):
     mux = mux_of(*SHUT_AT_ONCE, services=SERVICES)
     with mux.connect() as sock:
