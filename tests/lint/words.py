@@ -17,7 +17,7 @@ STEPS = {"src/core/step.c": r'\[STEP_\w+\] = "([\w-]+)"'}
 # Steps of rooms, not of a launch: the manual need not explain them.
 NOT_OF_A_LAUNCH = {"arguments", "names", "image", "scheduling", "rlimits",
                    "user-namespace", "namespaces", "root", "process-limit",
-                   "dumpable", "filter"}
+                   "dumpable", "filter", "keyring"}
 
 
 def read(path):
