@@ -18,7 +18,7 @@
  * the machine, so its numbers are in the machine's own order and layout.
  */
 #define IMAGE_MAGIC 0x31696d74u
-#define IMAGE_VERSION 2u
+#define IMAGE_VERSION 3u
 
 /*
  * Bounds that image_init enforces, so that readers can use fixed arrays. The
