@@ -19,6 +19,7 @@ static const size_t element_bytes[IMAGE_SECTIONS] = {
 	[IMAGE_V6] = sizeof(struct image_v6),
 	[IMAGE_WORDS] = sizeof(struct image_text),
 	[IMAGE_GIDS] = sizeof(uint32_t),
+	[IMAGE_HOURS] = sizeof(struct image_hours),
 };
 
 size_t
@@ -102,6 +103,12 @@ const uint32_t *
 image_gids(const struct image *image, struct image_range range)
 {
 	return element(image, IMAGE_GIDS, range.first);
+}
+
+const struct image_hours *
+image_hours(const struct image *image, uint32_t index)
+{
+	return element(image, IMAGE_HOURS, index);
 }
 
 const char *

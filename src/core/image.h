@@ -31,6 +31,8 @@
 #define IMAGE_ENV_MAX 264u /* words, without the peer's own */
 #define IMAGE_EXEC_BYTES_MAX 65536u
 #define IMAGE_GROUPS_MAX 4096u
+#define IMAGE_LISTENS_MAX 256u
+#define IMAGE_HOURS_MAX 512u /* intervals of a service's week */
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
 #define IMAGE_TIMEOUT_MAX_MS 3600000u
@@ -88,6 +90,16 @@ struct image_listen {
 	struct image_place place;
 };
 
+/* Some of the listeners: bit n % 64 of bits[n / 64] is listener n. */
+struct image_listeners {
+	uint64_t bits[IMAGE_LISTENS_MAX / 64];
+};
+
+/* Minutes of the local week (core/hours.h), the end exclusive. */
+struct image_hours {
+	uint16_t first, end;
+};
+
 enum image_reply {
 	IMAGE_REPLY_MUX, /* `+` TEXT CRLF from us, right before exec */
 	IMAGE_REPLY_SERVICE, /* the service says the first word */
@@ -131,6 +143,9 @@ struct image_service {
 	struct image_text chdir; /* absolute */
 	struct image_text reply_text; /* between `+` and CRLF */
 	struct image_text summary;
+	struct image_place hours_place, on_place; /* line 0: not given */
+	struct image_range hours; /* sorted, apart; none: always */
+	struct image_listeners on; /* none: all of them */
 	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
 	uint32_t uid, gid;
 	uint32_t sessions, per_source;
@@ -213,6 +228,7 @@ enum image_section {
 	IMAGE_V6,
 	IMAGE_WORDS, /* struct image_text */
 	IMAGE_GIDS, /* uint32_t */
+	IMAGE_HOURS,
 	IMAGE_SECTIONS,
 };
 
@@ -272,6 +288,8 @@ uint32_t image_name_service(const struct image *image, uint32_t index);
 uint32_t image_gid(const struct image *image, uint32_t index);
 /* A service's groups, range.count of them; as setgroups(2) takes them. */
 const uint32_t *image_gids(const struct image *image, struct image_range range);
+const struct image_hours *
+image_hours(const struct image *image, uint32_t index);
 /* A NUL-terminated string of the image; never NULL. */
 const char *image_text(const struct image *image, struct image_text text);
 /* The word (argv, env) of a range's element. */

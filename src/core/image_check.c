@@ -110,6 +110,15 @@ image_has_place(const struct image *image, const struct image_place *place)
 }
 
 bool
+image_has_optional_place(
+    const struct image *image, const struct image_place *place)
+{
+	return image_has_place(image, place) ||
+	    (place->file.offset == 0 && place->file.length == 0 &&
+		place->line == 0);
+}
+
+bool
 image_has_range(const struct image *image, enum image_section section,
     struct image_range range)
 {
@@ -196,6 +205,8 @@ is_listen_addr(const struct addr *addr)
 static enum image_error
 check_listens(const struct image *image)
 {
+	if (image_count(image, IMAGE_LISTENS) > IMAGE_LISTENS_MAX)
+		return IMAGE_BAD_RANGE;
 	for (uint32_t i = 0; i < image_count(image, IMAGE_LISTENS); i++) {
 		const struct image_listen *listen = image_listen(image, i);
 

@@ -17,6 +17,9 @@ bool image_has_path(const struct image *image, struct image_text text);
 bool image_has_line_text(const struct image *image, struct image_text text);
 bool
 image_has_place(const struct image *image, const struct image_place *place);
+/* A place, or none at all: line 0 and no file. */
+bool image_has_optional_place(
+    const struct image *image, const struct image_place *place);
 bool image_has_range(const struct image *image, enum image_section section,
     struct image_range range);
 /* 1 to IMAGE_LIMIT_MAX */

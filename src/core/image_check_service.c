@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/hours.h"
+
 /* The bytes that execve copies for these words, NULs included. */
 static uint32_t
 words_bytes(const struct image *image, struct image_range range)
@@ -104,6 +106,48 @@ is_privilege(const struct image_service *service)
 		service->groups.count == 0);
 }
 
+/* Given, it says something; not given, it says nothing at all. */
+static bool
+is_hours(const struct image *image, const struct image_service *service)
+{
+	struct image_range range = service->hours;
+	uint32_t before = 0;
+
+	if (!image_has_optional_place(image, &service->hours_place) ||
+	    !image_has_range(image, IMAGE_HOURS, range) ||
+	    range.count > IMAGE_HOURS_MAX ||
+	    (range.count > 0) != (service->hours_place.line > 0))
+		return false;
+	for (uint32_t i = 0; i < range.count; i++) {
+		const struct image_hours *hours =
+		    image_hours(image, range.first + i);
+
+		if ((i > 0 && hours->first <= before) ||
+		    hours->end <= hours->first ||
+		    hours->end > HOURS_WEEK_MINUTES)
+			return false;
+		before = hours->end;
+	}
+	return true;
+}
+
+static bool
+is_on(const struct image *image, const struct image_service *service)
+{
+	uint32_t count = image_count(image, IMAGE_LISTENS);
+	bool is_some = false;
+
+	for (uint32_t i = 0; i < IMAGE_LISTENS_MAX; i++) {
+		if ((service->on.bits[i / 64] >> i % 64 & 1) == 0)
+			continue;
+		if (i >= count)
+			return false;
+		is_some = true;
+	}
+	return image_has_optional_place(image, &service->on_place) &&
+	    is_some == (service->on_place.line > 0);
+}
+
 static enum image_error
 check_service(const struct image *image, const struct image_service *service)
 {
@@ -133,7 +177,8 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->kind > IMAGE_KIND_TRAP || service->unused[0] != 0 ||
 	    service->unused[1] != 0 || service->unused[2] != 0 ||
 	    !rate_is_valid(&service->rate) ||
-	    !rate_is_valid(&service->source_rate))
+	    !rate_is_valid(&service->source_rate) ||
+	    !is_hours(image, service) || !is_on(image, service))
 		return IMAGE_BAD_VALUE;
 	return IMAGE_OK;
 }

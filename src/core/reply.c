@@ -7,17 +7,14 @@
 
 #include <string.h>
 
-#include "core/acl.h"
-
 static bool
-is_shown(const struct image *image, const struct image_service *service,
-    const struct addr *peer)
+is_shown(const struct image *image, uint32_t index, const struct asker *asker)
 {
-	const uint8_t hidden = IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED;
+	const struct image_service *service = image_service(image, index);
 
-	return (service->flags & hidden) == 0 &&
+	return (service->flags & IMAGE_SERVICE_UNLISTED) == 0 &&
 	    service->kind != IMAGE_KIND_TRAP &&
-	    acl_decide(image, service->rules, peer).is_allowed;
+	    access_decide(image, index, asker).reason == ACCESS_ALLOWED;
 }
 
 /* Copies from the service's line, from byte `sent` on; how many bytes. */
@@ -42,7 +39,7 @@ put_line(const struct image *image, const struct image_service *service,
 }
 
 size_t
-reply_help(const struct image *image, const struct addr *peer,
+reply_help(const struct image *image, const struct asker *asker,
     struct reply_cursor cursor, uint8_t *bytes, size_t room,
     struct reply_cursor *next)
 {
@@ -55,7 +52,8 @@ reply_help(const struct image *image, const struct addr *peer,
 		const struct image_service *service =
 		    image_service(image, cursor.service);
 
-		if (is_shown(image, service, peer)) {
+		/* What was begun is ended, whatever the hour has become. */
+		if (cursor.sent > 0 || is_shown(image, cursor.service, asker)) {
 			size_t count = put_line(image, service, cursor.sent,
 			    bytes + length, room - length);
 
@@ -72,7 +70,7 @@ reply_help(const struct image *image, const struct addr *peer,
 }
 
 struct reply_cursor
-reply_help_resume(const struct image *image, const struct addr *peer,
+reply_help_resume(const struct image *image, const struct asker *asker,
     struct reply_cursor cursor, size_t sent)
 {
 	uint8_t skipped[512];
@@ -81,7 +79,7 @@ reply_help_resume(const struct image *image, const struct addr *peer,
 		size_t count = sent < sizeof(skipped) ? sent : sizeof(skipped);
 		struct reply_cursor next;
 
-		count = reply_help(image, peer, cursor, skipped, count, &next);
+		count = reply_help(image, asker, cursor, skipped, count, &next);
 		sent -= count;
 		cursor = next;
 	}

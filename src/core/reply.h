@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/access.h"
 #include "core/image.h"
 
 /* The one text for every refusal, whatever the reason. */
@@ -14,8 +14,8 @@
 
 /*
  * The answer to HELP: the names, each with CRLF, of the services that are
- * enabled, listed and open to this peer, in bytewise order, aliases left
- * out. A cursor tells how far it has come.
+ * listed and that whoever asks may use now (core/access.h), in bytewise
+ * order, aliases left out. A cursor tells how far it has come.
  */
 struct reply_cursor {
 	uint32_t service; /* the next to look at */
@@ -31,13 +31,13 @@ struct reply_cursor {
  * of bytes written. *next is the cursor behind them: it becomes the caller's
  * cursor once all of them are sent.
  */
-size_t reply_help(const struct image *image, const struct addr *peer,
+size_t reply_help(const struct image *image, const struct asker *asker,
     struct reply_cursor cursor, uint8_t *bytes, size_t room,
     struct reply_cursor *next);
 
 /* Moves the cursor as if only the first `sent` of the bytes went out. */
 struct reply_cursor reply_help_resume(const struct image *image,
-    const struct addr *peer, struct reply_cursor cursor, size_t sent);
+    const struct asker *asker, struct reply_cursor cursor, size_t sent);
 
 /* Whether nothing comes behind the cursor any more. */
 bool reply_help_is_done(const struct image *image, struct reply_cursor cursor);

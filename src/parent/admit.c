@@ -5,6 +5,7 @@
  */
 #include "parent/admit.h"
 
+#include "core/access.h"
 #include "core/acl.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
@@ -14,13 +15,13 @@
 
 static void
 shut_out(struct parent *parent, int fd, const struct addr *peer,
-    const char *reason, uint32_t rule)
+    const char *reason, const struct image_place *place)
 {
 	parent->counters.shut_out++;
 	log_begin(LOG_LEVEL_INFO, "shut-out");
 	log_word("reason", reason);
 	log_addr(peer);
-	settle_log_rule(parent, rule);
+	settle_log_place(parent, place);
 	log_end();
 	fd_close(&fd);
 }
@@ -81,8 +82,7 @@ admit_take_fd(
     struct parent *parent, int fd, const struct addr *peer, uint32_t listener)
 {
 	const struct image_global *global = image_global(&parent->image);
-	struct acl_verdict verdict =
-	    acl_decide(&parent->image, global->admission, peer);
+	const struct access access = access_admit(&parent->image, peer);
 	struct source_key key =
 	    source_key(peer, global->count_by_v4, global->count_by_v6, 0);
 	bool exempt = is_exempt(parent, peer);
@@ -90,18 +90,18 @@ admit_take_fd(
 	const char *objection;
 	uint32_t source;
 
-	if (!verdict.is_allowed) {
-		shut_out(parent, fd, peer, "denied", verdict.rule);
+	if (access.reason != ACCESS_ALLOWED) {
+		shut_out(parent, fd, peer, "denied", access.place);
 		return;
 	}
 	source = source_take(&parent->sources, &key, parent->now_ms);
 	if (source == SOURCE_NONE) {
-		shut_out(parent, fd, peer, "full", ACL_NO_RULE);
+		shut_out(parent, fd, peer, "full", NULL);
 		return;
 	}
 	objection = objection_to(parent, source, exempt);
 	if (objection != NULL) {
-		shut_out(parent, fd, peer, objection, ACL_NO_RULE);
+		shut_out(parent, fd, peer, objection, NULL);
 		return;
 	}
 	if (parent->crowd.count >= global->pending)
@@ -109,7 +109,7 @@ admit_take_fd(
 		    session_at(parent, crowd_heaviest_eldest(&parent->crowd)));
 	session = session_take_fd(parent, fd, peer, source);
 	if (session == NULL) {
-		shut_out(parent, fd, peer, "full", ACL_NO_RULE);
+		shut_out(parent, fd, peer, "full", NULL);
 		return;
 	}
 	session->listener = listener;

@@ -15,6 +15,7 @@
 #include "parent/workers.h"
 #include "sys/loop.h"
 #include "sys/room.h"
+#include "sys/week.h"
 
 /*
  * The deciding room: all that it knows. Its parts, in the order in which a
@@ -75,6 +76,7 @@ struct parent {
 	enum phase phase;
 	int signal_fd; /* owned */
 	int64_t now_ms; /* read once a turn */
+	struct week week; /* and the minute of it, for people's hours */
 	int64_t stop_ms; /* when what is left gets SIGKILL; 0: not yet */
 	int stop_kills; /* how often it has got it */
 	int64_t started_ms;

@@ -12,7 +12,7 @@
 
 #include <linux/sockios.h>
 
-#include "core/acl.h"
+#include "core/access.h"
 #include "core/line.h"
 #include "core/name.h"
 #include "parent/launch.h"
@@ -185,26 +185,30 @@ limit_of(struct parent *parent, struct session *session)
 	return spend(parent, session);
 }
 
+/* Each is held against its source alike, so that nothing is learned. */
+static const enum refusal access_refusals[] = {
+	[ACCESS_ALLOWED] = REFUSAL_NONE,
+	[ACCESS_DISABLED] = REFUSAL_DISABLED,
+	[ACCESS_LISTENER] = REFUSAL_LISTENER,
+	[ACCESS_DENIED] = REFUSAL_DENIED,
+	[ACCESS_HOURS] = REFUSAL_HOURS,
+};
+
 static void
 decide_service(struct parent *parent, struct session *session)
 {
 	const struct image *image = &parent->image;
 	const struct image_service *service =
 	    image_service(image, session->service);
-	struct acl_verdict verdict =
-	    acl_decide(image, service->rules, &session->peer);
-	enum refusal refusal;
+	const struct asker asker = session_asker(parent, session);
+	const struct access access =
+	    access_decide(image, session->service, &asker);
+	enum refusal refusal = access_refusals[access.reason];
 
 	session->keeps_leftovers = service->leftovers == IMAGE_LEFTOVERS_KEEP;
-	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0) {
+	if (refusal != REFUSAL_NONE) {
 		penalty_add(parent, session, IMAGE_PENALTY_DENIED);
-		settle_refuse(parent, session, REFUSAL_DISABLED);
-		return;
-	}
-	if (!verdict.is_allowed) {
-		penalty_add(parent, session, IMAGE_PENALTY_DENIED);
-		settle_refuse_rule(
-		    parent, session, REFUSAL_DENIED, verdict.rule);
+		settle_refuse_place(parent, session, refusal, access.place);
 		return;
 	}
 	refusal = limit_of(parent, session);

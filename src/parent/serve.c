@@ -195,12 +195,19 @@ pace(struct parent *parent, uint64_t accepted_before)
 		clock_nap_us(LIMIT_NAP_US);
 }
 
+static void
+read_clocks(struct parent *parent)
+{
+	parent->now_ms = clock_now_ms();
+	week_update(&parent->week);
+}
+
 int
 serve(struct parent *parent)
 {
 	struct epoll_event events[LOOP_EVENTS_MAX];
 
-	parent->now_ms = clock_now_ms();
+	read_clocks(parent);
 	parent->started_ms = parent->now_ms;
 	tend(parent);
 	while (parent->fatal == NULL && !signals_are_obeyed(parent)) {
@@ -208,7 +215,7 @@ serve(struct parent *parent)
 		int count;
 
 		count = loop_wait(&parent->loop, events, quiet_ms(parent));
-		parent->now_ms = clock_now_ms();
+		read_clocks(parent);
 		parent->stderr_lines = 0;
 		for (int i = 0; i < count; i++)
 			dispatch(parent, &events[i]);

@@ -141,6 +141,14 @@ session_by_id(struct parent *parent, uint64_t id)
 	return session;
 }
 
+struct asker
+session_asker(const struct parent *parent, const struct session *session)
+{
+	return (struct asker){ .peer = session->peer,
+		.listener = session->listener,
+		.minute = parent->week.minute };
+}
+
 struct session *
 session_take_fd(
     struct parent *parent, int fd, const struct addr *peer, uint32_t source)

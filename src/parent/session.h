@@ -107,6 +107,10 @@ session_slot(const struct parent *parent, const struct session *session);
 /* The session of this id, or NULL if it is gone. */
 struct session *session_by_id(struct parent *parent, uint64_t id);
 
+/* Who it is, as core/access asks: its peer and listener, and this minute. */
+struct asker
+session_asker(const struct parent *parent, const struct session *session);
+
 /*
  * Takes a free slot for an accepted socket, which it owns from then on, with
  * the source record it will be counted on. NULL if there is none: fd is then

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/acl.h"
 #include "core/reply.h"
 #include "parent/launch.h"
 #include "parent/limits.h"
@@ -24,6 +23,8 @@ static const char *const reasons[REFUSAL_COUNT] = {
 	[REFUSAL_MALFORMED] = "malformed",
 	[REFUSAL_DENIED] = "denied",
 	[REFUSAL_DISABLED] = "disabled",
+	[REFUSAL_LISTENER] = "listener",
+	[REFUSAL_HOURS] = "hours",
 	[REFUSAL_SESSIONS] = "sessions",
 	[REFUSAL_PER_SOURCE] = "per-source",
 	[REFUSAL_TIMEOUT] = "timeout",
@@ -45,6 +46,8 @@ is_about_service(enum refusal refusal)
 	switch (refusal) {
 	case REFUSAL_DENIED:
 	case REFUSAL_DISABLED:
+	case REFUSAL_LISTENER:
+	case REFUSAL_HOURS:
 	case REFUSAL_SESSIONS:
 	case REFUSAL_PER_SOURCE:
 	case REFUSAL_RATE:
@@ -68,15 +71,11 @@ is_about_service(enum refusal refusal)
 }
 
 void
-settle_log_rule(const struct parent *parent, uint32_t rule)
+settle_log_place(const struct parent *parent, const struct image_place *place)
 {
-	const struct image_rule *decided;
-
-	if (rule == ACL_NO_RULE)
-		return;
-	decided = image_rule(&parent->image, rule);
-	log_place("rule", image_text(&parent->image, decided->place.file),
-	    decided->place.line);
+	if (place != NULL)
+		log_place("rule", image_text(&parent->image, place->file),
+		    place->line);
 }
 
 static void
@@ -177,11 +176,11 @@ refuse(struct parent *parent, struct session *session)
 }
 
 void
-settle_refuse_rule(struct parent *parent, struct session *session,
-    enum refusal refusal, uint32_t rule)
+settle_refuse_place(struct parent *parent, struct session *session,
+    enum refusal refusal, const struct image_place *place)
 {
 	log_refusal(parent, session, refusal);
-	settle_log_rule(parent, rule);
+	settle_log_place(parent, place);
 	log_end();
 	refuse(parent, session);
 }
@@ -190,7 +189,7 @@ void
 settle_refuse(
     struct parent *parent, struct session *session, enum refusal refusal)
 {
-	settle_refuse_rule(parent, session, refusal, ACL_NO_RULE);
+	settle_refuse_place(parent, session, refusal, NULL);
 }
 
 void
@@ -258,10 +257,11 @@ void
 settle_resume_help(struct parent *parent, struct session *session)
 {
 	const struct image *image = &parent->image;
+	const struct asker asker = session_asker(parent, session);
 	uint8_t names[4096];
 	struct reply_cursor next;
-	size_t length = reply_help(image, &session->peer, session->cursor,
-	    names, sizeof(names), &next);
+	size_t length = reply_help(
+	    image, &asker, session->cursor, names, sizeof(names), &next);
 	ssize_t sent = 0;
 
 	if (length > 0)
@@ -275,7 +275,7 @@ settle_resume_help(struct parent *parent, struct session *session)
 		session->cursor = next;
 	else if (sent > 0)
 		session->cursor = reply_help_resume(
-		    image, &session->peer, session->cursor, (size_t)sent);
+		    image, &asker, session->cursor, (size_t)sent);
 	if (reply_help_is_done(image, session->cursor))
 		finish_help(parent, session);
 	else if (session_watch(parent, session, EPOLLOUT) != 0)

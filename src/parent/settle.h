@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "core/image.h"
 #include "core/message.h"
 
 struct parent;
@@ -18,6 +19,8 @@ enum refusal {
 	REFUSAL_MALFORMED, /* not a line */
 	REFUSAL_DENIED, /* by the service's rules */
 	REFUSAL_DISABLED,
+	REFUSAL_LISTENER, /* not on the one it came in by */
+	REFUSAL_HOURS, /* not at this time */
 	REFUSAL_SESSIONS, /* the service's, or all */
 	REFUSAL_PER_SOURCE, /* the service's share of one source */
 	REFUSAL_TIMEOUT, /* no whole line in time */
@@ -40,9 +43,12 @@ enum refusal {
  */
 void settle_refuse(
     struct parent *parent, struct session *session, enum refusal refusal);
-/* The same, with the rule that decided, or the name that was claimed. */
-void settle_refuse_rule(struct parent *parent, struct session *session,
-    enum refusal refusal, uint32_t rule);
+/*
+ * The same, with the line of the policy that decided (NULL: none did), or
+ * the name that was claimed.
+ */
+void settle_refuse_place(struct parent *parent, struct session *session,
+    enum refusal refusal, const struct image_place *place);
 void settle_refuse_claimed(struct parent *parent, struct session *session,
     const uint8_t *name, size_t length);
 /* The same, for a launch: the step and errno are logged. */
@@ -65,7 +71,8 @@ void settle_resume_linger(struct parent *parent, struct session *session);
 /* What is due by parent->now_ms: deadlines, the ring, lingering. */
 void settle_tend(struct parent *parent);
 
-/* rule=FILE:LINE, unless it is ACL_NO_RULE. */
-void settle_log_rule(const struct parent *parent, uint32_t rule);
+/* rule=FILE:LINE, unless it is NULL. */
+void
+settle_log_place(const struct parent *parent, const struct image_place *place);
 
 #endif

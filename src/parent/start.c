@@ -211,6 +211,7 @@ start(const char *policy_path, bool is_verbose, bool is_debug)
 
 	parent.is_root = geteuid() == 0;
 	parent.now_ms = clock_now_ms();
+	week_begin(&parent.week);
 	raise_descriptors(&parent);
 	if (load_image(&parent, policy_path, is_verbose) != 0)
 		return EXIT_STATUS_POLICY;

@@ -46,11 +46,17 @@ static inline struct image_service
 first_service(struct build *build)
 {
 	static const uint32_t gids[] = { 4, 100, 65534 };
+	static const struct image_hours hours[] = { { 0, 60 }, { 540, 1020 } };
 	struct image_service service = small_service(build, "git");
 
 	memcpy(build_add(build, IMAGE_GIDS, 3), gids, sizeof(gids));
+	memcpy(build_add(build, IMAGE_HOURS, 2), hours, sizeof(hours));
 	service.rules = (struct image_range){ 0, 2 };
 	service.groups = (struct image_range){ 0, 3 };
+	service.hours = (struct image_range){ 0, 2 };
+	service.hours_place = small_place(build, 11);
+	service.on.bits[0] = 1;
+	service.on_place = small_place(build, 12);
 	service.reply_text = small_text(build, "Go");
 	service.summary = small_text(build, "read-only mirror");
 	service.capabilities = UINT64_C(1) << 10;

@@ -2,6 +2,8 @@
  * The policy image: a sound one is read as it was meant, every other is
  * refused; one damaged anywhere is refused or can be read all the same.
  */
+#include "core/access.h"
+#include "core/hours.h"
 #include "core/image.h"
 
 #include <setjmp.h>
@@ -150,6 +152,23 @@ read_service(const struct image *image, const struct image_service *service)
 }
 
 static unsigned
+read_access(const struct image *image, uint32_t service)
+{
+	struct asker asker = { .peer = small_addr("10.1.2.3") };
+	unsigned sum = 0;
+
+	for (asker.minute = 0; asker.minute < HOURS_WEEK_MINUTES;
+	     asker.minute += 97) {
+		struct access access = access_decide(image, service, &asker);
+
+		sum += (unsigned)access.reason;
+		if (access.place != NULL)
+			sum += read_text(image, access.place->file);
+	}
+	return sum;
+}
+
+static unsigned
 read_all(const struct image *image)
 {
 	const struct addr peer = small_addr("2001:db8::1");
@@ -159,7 +178,8 @@ read_all(const struct image *image)
 	size_t length;
 
 	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++)
-		sum += read_service(image, image_service(image, i));
+		sum += read_service(image, image_service(image, i)) +
+		    read_access(image, i);
 	for (uint32_t i = 0; i < image_count(image, IMAGE_LISTENS); i++)
 		sum += read_text(image, image_listen(image, i)->place.file);
 	for (uint32_t i = 0; i < image_count(image, IMAGE_SETS); i++)

@@ -109,6 +109,24 @@ TRAP_CHANGE(trap_with_gid, service->gid = 1)
 TRAP_CHANGE(trap_with_self, service->flags = IMAGE_SERVICE_SELF)
 TRAP_CHANGE(trap_unlisted, service->flags = IMAGE_SERVICE_UNLISTED)
 
+#define HOURS(build) \
+	((struct image_hours *)(void *)(build)->sections[IMAGE_HOURS].bytes)
+
+SERVICE_CHANGE(hours_beyond, service->hours.count = 3)
+SERVICE_CHANGE(hours_none, service->hours.count = 0)
+SERVICE_CHANGE(
+    hours_nowhere, service->hours_place = ((struct image_place){ .line = 0 }))
+SERVICE_CHANGE(hours_half_place, service->hours_place.line = 0)
+SERVICE_CHANGE(hours_reversed, HOURS(build)[0].end = HOURS(build)[0].first)
+SERVICE_CHANGE(hours_touching, HOURS(build)[1].first = HOURS(build)[0].end)
+SERVICE_CHANGE(hours_late, HOURS(build)[1].end = 10081)
+SERVICE_CHANGE(hours_last, HOURS(build)[1].end = 10080)
+SERVICE_CHANGE(on_beyond, service->on.bits[0] = 2)
+SERVICE_CHANGE(on_far_beyond, service->on.bits[3] = UINT64_C(1) << 63)
+SERVICE_CHANGE(on_none, service->on.bits[0] = 0)
+SERVICE_CHANGE(
+    on_nowhere, service->on_place = ((struct image_place){ .line = 0 }))
+
 SERVICE_CHANGE(
     self_with_privileges,
     service->flags = IMAGE_SERVICE_SELF | IMAGE_SERVICE_NEW_PRIVILEGES;
@@ -217,6 +235,18 @@ static const struct change changes[] = {
 	{ "leftovers", odd_leftovers, IMAGE_BAD_VALUE },
 	{ "kind of service", odd_kind_of_service, IMAGE_BAD_VALUE },
 	{ "unused of service", odd_service_byte, IMAGE_BAD_VALUE },
+	{ "hours beyond", hours_beyond, IMAGE_BAD_VALUE },
+	{ "no hours", hours_none, IMAGE_BAD_VALUE },
+	{ "hours nowhere", hours_nowhere, IMAGE_BAD_VALUE },
+	{ "hours at line 0", hours_half_place, IMAGE_BAD_VALUE },
+	{ "hours reversed", hours_reversed, IMAGE_BAD_VALUE },
+	{ "hours touching", hours_touching, IMAGE_BAD_VALUE },
+	{ "late hours", hours_late, IMAGE_BAD_VALUE },
+	{ "last hours", hours_last, IMAGE_OK },
+	{ "on beyond", on_beyond, IMAGE_BAD_VALUE },
+	{ "on far beyond", on_far_beyond, IMAGE_BAD_VALUE },
+	{ "on none", on_none, IMAGE_BAD_VALUE },
+	{ "on nowhere", on_nowhere, IMAGE_BAD_VALUE },
 	{ "no burst", no_burst, IMAGE_BAD_VALUE },
 	{ "no period", no_period, IMAGE_BAD_VALUE },
 	{ "trap", make_trap, IMAGE_OK },

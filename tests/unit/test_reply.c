@@ -25,11 +25,12 @@ static struct block {
 	struct image_rule rules[RULES];
 	struct image_set sets[1];
 	struct image_v4 v4[1];
+	struct image_hours hours[1];
 	char strings[STRINGS_BYTES];
 } block;
 
 static uint32_t strings_used;
-static struct addr inside, outside;
+static struct asker inside, outside;
 
 static void
 put_section(enum image_section section, const void *elements, uint32_t count)
@@ -54,13 +55,15 @@ new_image(void)
 	put_section(IMAGE_SETS, block.sets, 1);
 	put_section(IMAGE_V4, block.v4, 1);
 	put_section(IMAGE_V6, block.v4, 0);
+	put_section(IMAGE_HOURS, block.hours, 1);
+	block.hours[0] = (struct image_hours){ 600, 660 };
 	block.rules[RULE_ALL].is_allow = 1;
 	block.rules[RULE_SOME].is_allow = 1;
 	block.rules[RULE_SOME].kind = IMAGE_RULE_SET;
 	block.sets[0].v4.count = 1;
 	block.v4[0] = (struct image_v4){ 0x0a000000, 0x0a0000ff };
-	assert_true(addr_parse(&inside, "10.0.0.7", 8));
-	assert_true(addr_parse(&outside, "10.0.1.7", 8));
+	assert_true(addr_parse(&inside.peer, "10.0.0.7", 8));
+	assert_true(addr_parse(&outside.peer, "10.0.1.7", 8));
 	return image;
 }
 
@@ -118,8 +121,8 @@ small_image(void)
  * out, or all with most 0. Returns the length.
  */
 static size_t
-read_in_pieces(const struct image *image, const struct addr *peer, size_t room,
-    size_t most, char *all, size_t all_size)
+read_in_pieces(const struct image *image, const struct asker *asker,
+    size_t room, size_t most, char *all, size_t all_size)
 {
 	struct reply_cursor cursor = { .service = 0 };
 	size_t length = 0;
@@ -131,12 +134,12 @@ read_in_pieces(const struct image *image, const struct addr *peer, size_t room,
 
 		assert_true(room < sizeof(piece));
 		memset(piece, UNTOUCHED, sizeof(piece));
-		count = reply_help(image, peer, cursor, piece, room, &next);
+		count = reply_help(image, asker, cursor, piece, room, &next);
 		assert_true(count <= room);
 		assert_int_equal(piece[room], UNTOUCHED);
 		if (most != 0 && count > most) {
 			count = most;
-			next = reply_help_resume(image, peer, cursor, count);
+			next = reply_help_resume(image, asker, cursor, count);
 		}
 		assert_true(length + count < all_size);
 		memcpy(all + length, piece, count);
@@ -148,12 +151,12 @@ read_in_pieces(const struct image *image, const struct addr *peer, size_t room,
 }
 
 static void
-assert_list(const struct image *image, const struct addr *peer, size_t room,
+assert_list(const struct image *image, const struct asker *asker, size_t room,
     size_t most, const char *expected)
 {
 	char all[1024];
 
-	(void)read_in_pieces(image, peer, room, most, all, sizeof(all));
+	(void)read_in_pieces(image, asker, room, most, all, sizeof(all));
 	assert_string_equal(all, expected);
 }
 
@@ -219,6 +222,30 @@ resume_is_as_if_sent(void **state)
 		assert_memory_equal(rest, INSIDE + sent, length);
 		assert_true(reply_help_is_done(&image, next));
 	}
+}
+
+/* A name that is out halfway is finished, though its hour is over by now. */
+static void
+begun_is_finished(void **state)
+{
+	const struct image image = small_image();
+	const struct asker *asker = &inside;
+	struct reply_cursor cursor =
+	    reply_help_resume(&image, asker, (struct reply_cursor){ 0 }, 5);
+	struct reply_cursor next;
+	uint8_t rest[1024];
+	size_t length;
+
+	(void)state;
+	assert_int_equal(cursor.service, 2);
+	assert_int_equal(cursor.sent, 2);
+	block.services[2].hours = (struct image_range){ 0, 1 };
+	length = reply_help(&image, asker, cursor, rest, sizeof(rest), &next);
+	assert_int_equal(length, strlen(INSIDE) - 5);
+	assert_memory_equal(rest, INSIDE + 5, length);
+	length = reply_help(&image, asker, (struct reply_cursor){ 0 }, rest,
+	    sizeof(rest), &next);
+	assert_int_equal(length, strlen(INSIDE) - strlen("c-some\r\n"));
 }
 
 static void
@@ -288,6 +315,7 @@ main(void)
 		cmocka_unit_test(whole_however_little_goes_out),
 		cmocka_unit_test(no_room_is_no_end),
 		cmocka_unit_test(resume_is_as_if_sent),
+		cmocka_unit_test(begun_is_finished),
 		cmocka_unit_test(nothing_to_show_is_empty),
 		cmocka_unit_test(a_turn_is_bounded),
 		cmocka_unit_test(refusal_is_the_one_text),
