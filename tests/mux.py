@@ -36,6 +36,8 @@ EVERYBODY = ("0.0.0.0/0", "::/0")
 PARSER_ID = 61078
 IS_ROOT = os.geteuid() == 0
 
+# What the log tells of counts that have to come back to zero.
+COUNTS = ("service_sessions", "sources_busy", "shares_busy")
 PARSER_COMM = "tcpmuxd-parser"[:15]
 LAUNCHER_COMM = "tcpmuxd-launcher"[:15]
 CRASHES = ("AddressSanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer",
@@ -356,6 +358,7 @@ class Mux:
             pytest.skip("only root can start it as another user")
         self.netns, self.port, self.user = netns, port, user
         self.stopped = False
+        self._may_leave_some = "leftovers keep" in text
         self.dir = tempfile.mkdtemp(prefix="tcpmuxd-test-")
         os.chmod(self.dir, 0o755)  # services may have to read in it
         _give_to(self.dir, user)
@@ -517,6 +520,18 @@ class Mux:
         assert early is None, f"ended by itself: {early}\n{tail}"
         assert status == 0, f"exit status {status}\n{tail}"
         self.assert_no_crash()
+        self.assert_nothing_counted()
+
+    def assert_nothing_counted(self):
+        """Whatever happened: who is gone is counted nowhere any more.
+
+        But for services that outlive it, as the policy has it or by force.
+        """
+        if self._may_leave_some or self.logs("abandoned"):
+            return
+        for line in self.logs("stopped"):
+            left = {key: line[key] for key in COUNTS}
+            assert set(left.values()) == {"0"}, f"{left}\n{self.log.tail()}"
 
     def assert_no_crash(self):
         for line in self.log.lines:

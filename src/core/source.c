@@ -314,6 +314,12 @@ source_rate(const struct source_table *table, uint32_t record)
 }
 
 uint32_t
+source_busy(const struct source_table *table)
+{
+	return table->capacity - table->innocent.count - table->penalised_count;
+}
+
+uint32_t
 source_get(
     const struct source_table *table, uint32_t record, enum source_count count)
 {

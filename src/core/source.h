@@ -112,6 +112,9 @@ uint32_t source_penalty_left_ms(
 struct rate_bucket *
 source_rate(const struct source_table *table, uint32_t record);
 
+/* How many records have a count above zero. */
+uint32_t source_busy(const struct source_table *table);
+
 /* What the record's count is. */
 uint32_t source_get(
     const struct source_table *table, uint32_t record, enum source_count count);

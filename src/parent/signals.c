@@ -44,6 +44,20 @@ signals_init(struct parent *parent)
 	    loop_token(TOKEN_SIGNAL, 0));
 }
 
+/* What is counted now: all zero once nobody is connected and nothing runs. */
+static void
+log_counts(const struct parent *parent)
+{
+	uint32_t services = image_count(&parent->image, IMAGE_SERVICES);
+	uint64_t running = 0;
+
+	for (uint32_t i = 0; i < services; i++)
+		running += parent->service_sessions[i];
+	log_number("service_sessions", running);
+	log_number("sources_busy", source_busy(&parent->sources));
+	log_number("shares_busy", source_busy(&parent->shares));
+}
+
 void
 signals_log_counters(struct parent *parent)
 {
@@ -62,6 +76,7 @@ signals_log_counters(struct parent *parent)
 	log_number("workers_started", counters->workers_started);
 	log_number("accept_failures", counters->accept_failures);
 	log_number("log_lost", log_lost());
+	log_counts(parent);
 }
 
 static void
