@@ -3,7 +3,9 @@
  * in it can be read. The size it claims is always made true, so that damage
  * gets past the header.
  */
+#include "core/access.h"
 #include "core/acl.h"
+#include "core/hours.h"
 #include "core/image.h"
 
 #include <stdlib.h>
@@ -36,6 +38,21 @@ read_rules(const struct image *image, struct image_range rules)
 		    image, image_rule(image, rules.first + i)->place.file);
 	for (size_t i = 0; i < 2; i++)
 		acl_decide(image, rules, &peers[i]);
+}
+
+static void
+read_access(const struct image *image, uint32_t service)
+{
+	struct asker asker = { .peer.family = ADDR_V4,
+		.listener = IMAGE_LISTENS_MAX - 1 };
+
+	for (asker.minute = 0; asker.minute < HOURS_WEEK_MINUTES;
+	     asker.minute += 500) {
+		struct access access = access_decide(image, service, &asker);
+
+		if (access.place != NULL)
+			read_text(image, access.place->file);
+	}
 }
 
 static void
@@ -72,8 +89,10 @@ read_image(const struct image *image)
 	read_rules(image, image_global(image)->exempt);
 	if (!rate_is_valid(&image_global(image)->rate))
 		abort();
-	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++)
+	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++) {
 		read_service(image, image_service(image, i));
+		read_access(image, i);
+	}
 	for (uint32_t i = 0; i < image->names.count; i++) {
 		size_t length;
 		const uint8_t *name = names_get(&image->names, i, &length);

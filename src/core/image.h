@@ -32,7 +32,7 @@
 #define IMAGE_EXEC_BYTES_MAX 65536u
 #define IMAGE_GROUPS_MAX 4096u
 #define IMAGE_LISTENS_MAX 256u
-#define IMAGE_HOURS_MAX 512u /* intervals of a service's week */
+#define IMAGE_HOURS_MAX 256u /* intervals of a service's week */
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
 #define IMAGE_TIMEOUT_MAX_MS 3600000u

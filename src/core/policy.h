@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/addr.h"
+#include "core/hours.h"
 #include "core/image.h"
 
 /*
@@ -64,6 +65,11 @@ struct policy_listen {
 	struct place place;
 };
 
+struct policy_hours {
+	struct hours_line line;
+	struct place place;
+};
+
 enum policy_groups {
 	POLICY_GROUPS_NONE,
 	POLICY_GROUPS_NAMED,
@@ -96,6 +102,7 @@ struct policy_service {
 	uint32_t sessions;
 	uint32_t per_source; /* 0: an eighth of sessions, at least 1 */
 	struct rate rate, source_rate; /* no tokens: none */
+	struct span hours; /* lines; none: always */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
 	enum image_leftovers leftovers;
@@ -108,9 +115,10 @@ struct policy {
 	struct policy_match *matches;
 	struct policy_rule *rules;
 	struct policy_service *services; /* in the order written */
+	struct policy_hours *hours;
 	struct word *words;
 	uint32_t listen_count, net_count, match_count, rule_count;
-	uint32_t service_count, word_count;
+	uint32_t service_count, hours_count, word_count;
 
 	struct span admission; /* rules; none written: nobody */
 	struct span exempt; /* rules, all of them allow */

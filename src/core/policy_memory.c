@@ -20,6 +20,7 @@ policy_take(struct policy_parser *parser, size_t count, size_t size)
 struct tally {
 	uint32_t words, longest; /* all; those of one line */
 	uint32_t services, names, nets, members, listens, rules, exempts;
+	uint32_t hours;
 };
 
 static void
@@ -44,6 +45,8 @@ tally_line(struct tally *tally, struct text directive, uint32_t words)
 	} else if (policy_text_is(directive, "exempt")) {
 		tally->rules += words;
 		tally->exempts += words;
+	} else if (policy_text_is(directive, "hours")) {
+		tally->hours++;
 	}
 }
 
@@ -113,6 +116,9 @@ policy_make_arrays(struct policy_parser *parser)
 	parser->exempt_nets =
 	    policy_take(parser, tally.exempts, sizeof(*parser->exempt_nets));
 	parser->exempt_capacity = tally.exempts;
+	policy->hours =
+	    policy_take(parser, tally.hours, sizeof(*policy->hours));
+	parser->hours_capacity = tally.hours;
 	if (!policy_index_init(&parser->names, parser->arena, tally.names) ||
 	    !policy_index_init(&parser->nets, parser->arena, tally.nets))
 		parser->is_full = true;

@@ -107,6 +107,7 @@ struct policy_parser {
 	uint32_t member_count;
 	uint32_t stored_capacity, rule_capacity, member_capacity;
 	uint32_t service_capacity, net_capacity, listen_capacity;
+	uint32_t hours_capacity;
 };
 
 /* policy_report.c: a printf of %s, %.*s and %u alone */
@@ -277,6 +278,10 @@ void policy_take_keepalive(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_leftovers(
     struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_hours.c */
+void
+policy_take_hours(struct policy_parser *parser, const struct policy_line *line);
 
 /* policy_program.c: what the service's program is and runs as */
 void

@@ -24,6 +24,8 @@ struct load {
 	struct image_text file; /* of every place */
 	bool is_root; /* may become anybody; true if it does not matter */
 	uint32_t uid, gid; /* ours */
+	struct span hours_span; /* the last that was worked out, and what */
+	struct image_range hours; /* came of it: services often share it */
 	struct table sharers; /* uid: how many services; see load_sharers */
 	struct buffer sharer_places;
 };
@@ -47,6 +49,9 @@ void load_nets(struct load *load);
 void load_rules(struct load *load);
 void load_services(struct load *load);
 void load_names(struct load *load, const struct policy_service *const *sorted);
+/* When it may be used, and through which listeners. */
+void load_access(struct load *load, const struct policy_service *from,
+    struct image_service *to);
 /* Who a service runs as; account's texts are the accounts'. */
 void load_who(struct load *load, const struct policy_service *from,
     struct image_service *to, struct account *account);

@@ -172,6 +172,7 @@ load_service(struct load *load, const struct policy_service *from)
 	struct account account = { .name = NULL };
 
 	put_plain_values(load, from, &service);
+	load_access(load, from, &service);
 	if (from->is_trap) {
 		service.kind = IMAGE_KIND_TRAP;
 	} else {

@@ -5,6 +5,7 @@
  * Loading policies in tests, in a directory of the test's own. The loader is
  * no library: one source file a test includes this, and with it all of it.
  */
+#include "loader/access.c"
 #include "loader/accounts.c"
 #include "loader/build.c"
 #include "loader/capability.c"
