@@ -168,7 +168,7 @@ is_in(const struct prefix *prefix, struct addr addr)
 enum { RULES = 12, MEMBERS = 8, ROUNDS = 400, ASKED = 500 };
 
 struct plain_rule {
-	bool is_allow;
+	bool is_allow, is_any;
 	uint32_t count;
 	struct prefix members[MEMBERS];
 };
@@ -177,11 +177,14 @@ struct plain_rule {
 static struct acl_verdict
 decide_plainly(const struct plain_rule rules[], const struct addr *addr)
 {
-	for (uint32_t i = 0; i < RULES; i++)
+	for (uint32_t i = 0; i < RULES; i++) {
+		bool matches = rules[i].is_any;
+
 		for (uint32_t j = 0; j < rules[i].count; j++)
-			if (is_in(&rules[i].members[j], *addr))
-				return (
-				    struct acl_verdict){ rules[i].is_allow, i };
+			matches |= is_in(&rules[i].members[j], *addr);
+		if (matches)
+			return (struct acl_verdict){ rules[i].is_allow, i };
+	}
 	return (struct acl_verdict){ false, ACL_NO_RULE };
 }
 
@@ -190,12 +193,15 @@ fill(struct plain_rule rules[], struct build *build, struct sets *sets)
 {
 	for (uint32_t i = 0; i < RULES; i++) {
 		rules[i].is_allow = next_random() % 2 == 0;
-		rules[i].count = next_random() % (MEMBERS + 1);
+		rules[i].is_any = next_random() % 40 == 0;
+		rules[i].count =
+		    rules[i].is_any ? 0 : next_random() % (MEMBERS + 1);
 		for (uint32_t j = 0; j < rules[i].count; j++) {
 			rules[i].members[j] = random_prefix();
 			sets_add_prefix(sets, &rules[i].members[j]);
 		}
-		small_rule(build, rules[i].is_allow, sets_end(sets, build));
+		small_rule(build, rules[i].is_allow,
+		    rules[i].is_any ? UINT32_MAX : sets_end(sets, build));
 	}
 }
 

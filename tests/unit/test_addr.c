@@ -8,12 +8,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <cmocka.h>
+
+#define CASES 100000u
 
 static struct addr
 parse(const char *text)
@@ -201,6 +204,134 @@ test_prefix(void **state)
 	}
 }
 
+static uint64_t random_state = 0xadd7u;
+
+static uint32_t
+draw(uint32_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 20) % below;
+}
+
+/* Any address, but often one with many zeros or of the mapped prefix. */
+static struct addr
+draw_addr(void)
+{
+	struct addr addr = { .family = draw(2) == 0 ? ADDR_V4 : ADDR_V6 };
+	unsigned bytes = addr.family == ADDR_V4 ? 4 : 16;
+	unsigned sparse = draw(3);
+
+	for (unsigned i = 0; i < bytes; i++)
+		if (sparse == 0 || draw(sparse * 2) == 0)
+			addr.bytes[i] = (uint8_t)draw(256);
+	if (addr.family == ADDR_V6 && addr.bytes[0] == 0 &&
+	    addr.bytes[1] == 0 && draw(4) == 0) {
+		memset(addr.bytes, 0, 10);
+		memset(addr.bytes + 10, 0xff, 2);
+	}
+	return addr;
+}
+
+/* The bit that is this many behind the first. */
+static bool
+bit_of(const uint8_t bytes[16], unsigned i)
+{
+	return (bytes[i / 8] >> (7 - i % 8) & 1) != 0;
+}
+
+/* Bit by bit: what stays, and what goes. */
+static void
+masks_same_as_slow(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < CASES; i++) {
+		struct addr addr = draw_addr();
+		struct addr masked = addr;
+		unsigned most = addr.family == ADDR_V4 ? 32 : 128;
+		unsigned bits = draw(most + 1);
+
+		masked.port = (uint16_t)draw(65536);
+		masked.scope = draw(9);
+		addr_mask(&masked, bits);
+		assert_int_equal(masked.family, addr.family);
+		assert_int_equal(masked.port, 0);
+		assert_int_equal(masked.scope, 0);
+		for (unsigned bit = 0; bit < 128; bit++)
+			if (bit_of(masked.bytes, bit) !=
+			    (bit < bits && bit_of(addr.bytes, bit)))
+				fail_msg(
+				    "case %u: bit %u of /%u", i, bit, bits);
+	}
+}
+
+/* libc reads and writes what we do, but for mapped addresses, which fold. */
+static void
+texts_same_as_libc(void **state)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	(void)state;
+	for (unsigned i = 0; i < CASES; i++) {
+		struct addr addr = draw_addr();
+		struct addr parsed;
+		bool is_v4 = addr.family == ADDR_V4;
+		bool folds = !is_v4 && memcmp(addr.bytes, mapped, 12) == 0;
+		char libc[INET6_ADDRSTRLEN], ours[ADDR_TEXT_BYTES];
+
+		assert_non_null(inet_ntop(is_v4 ? AF_INET : AF_INET6,
+		    addr.bytes, libc, sizeof(libc)));
+		if (!addr_parse(&parsed, libc, strlen(libc)))
+			fail_msg("case %u: %s is refused", i, libc);
+		assert_int_equal(
+		    parsed.family, is_v4 || folds ? ADDR_V4 : ADDR_V6);
+		assert_memory_equal(parsed.bytes,
+		    folds ? addr.bytes + 12 : addr.bytes,
+		    is_v4 || folds ? 4 : 16);
+		addr_format(&parsed, ours);
+		if (strcmp(ours, folds ? libc + 7 : libc) != 0)
+			fail_msg("case %u: %s became %s", i, libc, ours);
+	}
+}
+
+/* A prefix is taken if, and only if, nothing stands behind its length. */
+static void
+prefixes_same_as_slow(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < CASES; i++) {
+		struct addr addr = draw_addr();
+		unsigned most = addr.family == ADDR_V4 ? 32 : 128;
+		unsigned bits = draw(4) == 0 ? most : draw(most + 3);
+		char text[ADDR_TEXT_BYTES + 4];
+		size_t length = addr_format(&addr, text);
+		enum prefix_error expected = PREFIX_OK;
+		struct prefix prefix;
+
+		/* Mapped ones are in test_prefix. */
+		if (strchr(text, '.') != NULL && addr.family == ADDR_V6)
+			continue;
+		for (unsigned bit = bits; bit < most; bit++)
+			if (bit_of(addr.bytes, bit))
+				expected = PREFIX_HOST_BITS_SET;
+		if (bits > most)
+			expected = PREFIX_BAD_BITS;
+		length += (size_t)snprintf(
+		    text + length, sizeof(text) - length, "/%u", bits);
+		if (prefix_parse(&prefix, text, length) != expected)
+			fail_msg("case %u: %s", i, text);
+		if (expected != PREFIX_OK)
+			continue;
+		assert_int_equal(prefix.bits, bits);
+		assert_memory_equal(prefix.addr.bytes, addr.bytes, 16);
+		taken++;
+	}
+	assert_true(taken > CASES / 10);
+}
+
 int
 main(void)
 {
@@ -212,6 +343,9 @@ main(void)
 		cmocka_unit_test(test_scope),
 		cmocka_unit_test(test_mask),
 		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(masks_same_as_slow),
+		cmocka_unit_test(texts_same_as_libc),
+		cmocka_unit_test(prefixes_same_as_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -271,6 +271,19 @@ assert_same(const struct both *both, uint32_t key)
 		    entry->counts[i]);
 }
 
+static void
+assert_all_same(const struct both *both)
+{
+	uint32_t busy = 0;
+
+	for (uint32_t key = 0; key < KEYS; key++) {
+		assert_same(both, key);
+		busy += both->slow.entries[key].is_there &&
+		    is_counted(&both->slow.entries[key]);
+	}
+	assert_int_equal(source_busy(&both->table), busy);
+}
+
 /* Rises and falls, so that it is nearly empty and full again and again. */
 static void
 step(struct both *both, uint32_t operation)
@@ -305,8 +318,7 @@ compare_run(uint32_t capacity, uint64_t seed, bool has_one_bucket)
 	for (uint32_t i = 0; i < OPERATIONS; i++) {
 		step(&both, i);
 		if (i % 500 == 0)
-			for (uint32_t key = 0; key < KEYS; key++)
-				assert_same(&both, key);
+			assert_all_same(&both);
 	}
 	free(both.memory);
 }
