@@ -307,7 +307,7 @@ def test_signals_of_the_terminal_are_not_for_services(mux_factory):
     groups = {os.getpgid(pid) for pid in mux.children()}
     assert len(groups) == len(mux.children()) == 3
     assert os.getpgid(mux.pid) not in groups
-    launch, = mux.logs("launch")
+    launch = mux.wait_log("launch")
     assert os.getpgid(int(launch["pid"])) == int(launch["pid"])
     assert os.getsid(int(launch["pid"])) != os.getsid(0)
     assert echoes(running)
