@@ -116,6 +116,13 @@ enum image_leftovers {
 	IMAGE_LEFTOVERS_KEEP,
 };
 
+/* Which sessions of a service are logged. */
+enum image_logged {
+	IMAGE_LOGGED_ALL,
+	IMAGE_LOGGED_FAILURES, /* the end of those that failed */
+	IMAGE_LOGGED_NONE,
+};
+
 #define IMAGE_SERVICE_DISABLED 0x01u
 #define IMAGE_SERVICE_UNLISTED 0x02u
 #define IMAGE_SERVICE_NEW_PRIVILEGES 0x04u
@@ -158,7 +165,8 @@ struct image_service {
 	uint8_t stderr_to; /* enum image_stderr */
 	uint8_t leftovers; /* enum image_leftovers */
 	uint8_t kind; /* enum image_kind */
-	uint8_t unused[3];
+	uint8_t logged; /* enum image_logged */
+	uint8_t unused[2];
 };
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */
@@ -180,6 +188,13 @@ enum image_log_sink {
 enum image_log_format {
 	IMAGE_LOG_LOGFMT,
 	IMAGE_LOG_JSON,
+};
+
+/* How clients' addresses are logged. */
+enum image_addresses {
+	IMAGE_ADDRESSES_FULL,
+	IMAGE_ADDRESSES_MASKED, /* the network's part, and no port */
+	IMAGE_ADDRESSES_NONE,
 };
 
 /* What a source is penalised for. */
@@ -208,12 +223,14 @@ struct image_global {
 	uint32_t parser_timeout_ms;
 	uint32_t parser_workers; /* 1 to 64 */
 	uint32_t recycle_verdicts, recycle_age_s;
+	struct rate log_limit; /* of lines that clients cause */
 	uint32_t syslog_facility; /* as in syslog(3), already shifted */
 	uint8_t room; /* enum image_room */
 	uint8_t log_sink; /* enum image_log_sink */
 	uint8_t log_format; /* enum image_log_format */
 	uint8_t count_by_v4, count_by_v6; /* bits that tell sources apart */
-	uint8_t unused[3];
+	uint8_t log_addresses; /* enum image_addresses */
+	uint8_t unused[2];
 };
 
 enum image_section {

@@ -181,8 +181,10 @@ check_global(const struct image *image)
 	    global->syslog_facility > 23 * 8 ||
 	    global->room > IMAGE_ROOM_REDUCED ||
 	    global->log_sink > IMAGE_LOG_JOURNAL ||
-	    global->log_format > IMAGE_LOG_JSON || global->unused[0] != 0 ||
-	    global->unused[1] != 0 || global->unused[2] != 0)
+	    global->log_format > IMAGE_LOG_JSON ||
+	    global->log_addresses > IMAGE_ADDRESSES_NONE ||
+	    !rate_is_valid(&global->log_limit) || global->unused[0] != 0 ||
+	    global->unused[1] != 0)
 		return IMAGE_BAD_VALUE;
 	return is_memory(global) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }

@@ -174,9 +174,9 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->umask > 0777 || service->reply > IMAGE_REPLY_SERVICE ||
 	    service->stderr_to > IMAGE_STDERR_SOCKET ||
 	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
-	    service->kind > IMAGE_KIND_TRAP || service->unused[0] != 0 ||
-	    service->unused[1] != 0 || service->unused[2] != 0 ||
-	    !rate_is_valid(&service->rate) ||
+	    service->kind > IMAGE_KIND_TRAP ||
+	    service->logged > IMAGE_LOGGED_NONE || service->unused[0] != 0 ||
+	    service->unused[1] != 0 || !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
 	    !is_hours(image, service) || !is_on(image, service))
 		return IMAGE_BAD_VALUE;

@@ -106,6 +106,7 @@ struct policy_service {
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
 	enum image_leftovers leftovers;
+	enum image_logged logged;
 	uint32_t keepalive_s; /* 0: off */
 };
 
@@ -136,6 +137,8 @@ struct policy {
 
 	enum image_log_sink log_sink;
 	enum image_log_format log_format;
+	enum image_addresses log_addresses;
+	struct rate log_limit; /* no tokens: none */
 	struct word log_facility; /* length 0: daemon */
 };
 

@@ -1,6 +1,6 @@
 /*
  * What the policy says once: version, listeners, the parser's room,
- * admission's numbers, the log.
+ * admission's numbers.
  */
 #include "core/policy_parser.h"
 
@@ -32,8 +32,7 @@ policy_set_globals(struct policy *policy)
 	policy->recycle_verdicts = 10000;
 	policy->recycle_age_s = 60;
 	policy->room = IMAGE_ROOM_FULL;
-	policy->log_sink = IMAGE_LOG_STDERR;
-	policy->log_format = IMAGE_LOG_LOGFMT;
+	policy_set_log(policy);
 }
 
 void
@@ -253,42 +252,4 @@ policy_take_all_per_source(
     struct policy_parser *parser, const struct policy_line *line)
 {
 	take_connections(parser, line, &parser->policy->per_source);
-}
-
-void
-policy_take_log_to(struct policy_parser *parser, const struct policy_line *line)
-{
-	static const char *const sinks[] = { [IMAGE_LOG_STDERR] = "stderr",
-		[IMAGE_LOG_SYSLOG] = "syslog",
-		[IMAGE_LOG_JOURNAL] = "journal",
-		NULL };
-	static const char *const facilities[] = { "daemon", "auth", "authpriv",
-		"cron", "ftp", "lpr", "mail", "news", "user", "uucp", "local0",
-		"local1", "local2", "local3", "local4", "local5", "local6",
-		"local7", NULL };
-	uint32_t sink = 0, facility;
-
-	if (!policy_choice(parser, &line->words[1], sinks, &sink))
-		return;
-	parser->policy->log_sink = (enum image_log_sink)sink;
-	if (line->count == 2)
-		return;
-	if (sink != IMAGE_LOG_SYSLOG)
-		policy_complain(parser, line->words[2].place,
-		    "only 'to syslog' takes a facility");
-	else if (policy_choice(parser, &line->words[2], facilities, &facility))
-		parser->policy->log_facility = line->words[2];
-}
-
-void
-policy_take_log_format(
-    struct policy_parser *parser, const struct policy_line *line)
-{
-	static const char *const formats[] = {
-		[IMAGE_LOG_LOGFMT] = "logfmt", [IMAGE_LOG_JSON] = "json", NULL
-	};
-	uint32_t format = 0;
-
-	if (policy_choice(parser, &line->words[1], formats, &format))
-		parser->policy->log_format = (enum image_log_format)format;
 }

@@ -225,10 +225,19 @@ void policy_take_pending_per_source(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_all_per_source(
     struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_log.c: of log { }, and a service's own */
+void policy_set_log(struct policy *policy);
 void policy_take_log_to(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_log_format(
     struct policy_parser *parser, const struct policy_line *line);
+void policy_take_log_addresses(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_log_limit(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_log(struct policy_parser *parser, const struct policy_line *line);
 
 /* policy_admission.c: rates, penalties and whom they are counted for */
 void policy_set_admission(struct policy *policy);

@@ -78,6 +78,7 @@ static const struct policy_row rows[] = {
 	    policy_take_source_rate),
 	{ "hours", SERVICE, ROW_REPEATS, 0, 2, 2, "hours DAYS HH:MM-HH:MM",
 	    policy_take_hours },
+	PROGRAM("log", 1, 1, "log all|failures|none", policy_take_log),
 	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
 	LATER("on", SERVICE),
@@ -85,12 +86,11 @@ static const struct policy_row rows[] = {
 	LATER("idle", SERVICE),
 	LATER("chroot", SERVICE),
 	LATER("nice", SERVICE),
-	LATER("limit", SERVICE | BLOCK_LOG),
+	LATER("limit", SERVICE),
 	LATER("syscalls", SERVICE),
 	LATER("filesystem", SERVICE),
 	LATER("network", SERVICE),
 	LATER("isolate", SERVICE),
-	LATER("log", SERVICE),
 	LATER("penalty", SERVICE),
 
 	/* top level */
@@ -152,7 +152,10 @@ static const struct policy_row rows[] = {
 	    policy_take_log_to),
 	ONCE("format", BLOCK_LOG, 1, 1, "format logfmt|json",
 	    policy_take_log_format),
-	LATER("addresses", BLOCK_LOG),
+	ONCE("addresses", BLOCK_LOG, 1, 1, "addresses full|masked|none",
+	    policy_take_log_addresses),
+	ONCE("limit", BLOCK_LOG, 1, 3,
+	    "limit N/s|N/min|N/h burst N or limit off", policy_take_log_limit),
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

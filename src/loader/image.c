@@ -193,6 +193,8 @@ load_global(struct load *load)
 	global->room = (uint8_t)policy->room;
 	global->log_sink = (uint8_t)policy->log_sink;
 	global->log_format = (uint8_t)policy->log_format;
+	global->log_addresses = (uint8_t)policy->log_addresses;
+	global->log_limit = policy->log_limit;
 	load_parser_ids(load);
 	load_parser_program(load);
 	load_listens(load);

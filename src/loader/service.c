@@ -159,6 +159,7 @@ put_plain_values(struct load *load, const struct policy_service *from,
 	to->umask = from->umask;
 	to->stderr_to = (uint8_t)from->stderr_to;
 	to->leftovers = (uint8_t)from->leftovers;
+	to->logged = (uint8_t)from->logged;
 	if (from->is_disabled)
 		to->flags |= IMAGE_SERVICE_DISABLED;
 	if (from->is_unlisted)

@@ -58,7 +58,8 @@ SERVICE_CHANGE(odd_reply, service->reply = 2)
 SERVICE_CHANGE(odd_stderr, service->stderr_to = 3)
 SERVICE_CHANGE(odd_leftovers, service->leftovers = 2)
 SERVICE_CHANGE(odd_kind_of_service, service->kind = 2)
-SERVICE_CHANGE(odd_service_byte, service->unused[2] = 1)
+SERVICE_CHANGE(odd_logged, service->logged = 3)
+SERVICE_CHANGE(odd_service_byte, service->unused[1] = 1)
 SERVICE_CHANGE(no_burst, service->rate = ((struct rate){ 1, 1000, 0 }))
 SERVICE_CHANGE(no_period, service->source_rate = ((struct rate){ 1, 0, 1 }))
 SERVICE_CHANGE(trap_with_program, service->kind = IMAGE_KIND_TRAP)
@@ -155,6 +156,8 @@ GLOBAL_CHANGE(no_pending, global->pending = 0)
 GLOBAL_CHANGE(odd_room, global->room = 2)
 GLOBAL_CHANGE(odd_sink, global->log_sink = 3)
 GLOBAL_CHANGE(odd_format, global->log_format = 2)
+GLOBAL_CHANGE(odd_addresses, global->log_addresses = 3)
+GLOBAL_CHANGE(odd_log_limit, global->log_limit.period_ms = 1)
 GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
 GLOBAL_CHANGE(odd_byte, global->unused[0] = 1)
 GLOBAL_CHANGE(exempt_beyond, global->exempt.first = 9)
@@ -234,6 +237,7 @@ static const struct change changes[] = {
 	{ "stderr", odd_stderr, IMAGE_BAD_VALUE },
 	{ "leftovers", odd_leftovers, IMAGE_BAD_VALUE },
 	{ "kind of service", odd_kind_of_service, IMAGE_BAD_VALUE },
+	{ "logged sessions", odd_logged, IMAGE_BAD_VALUE },
 	{ "unused of service", odd_service_byte, IMAGE_BAD_VALUE },
 	{ "hours beyond", hours_beyond, IMAGE_BAD_VALUE },
 	{ "no hours", hours_none, IMAGE_BAD_VALUE },
@@ -288,6 +292,8 @@ static const struct change changes[] = {
 	{ "room", odd_room, IMAGE_BAD_VALUE },
 	{ "log sink", odd_sink, IMAGE_BAD_VALUE },
 	{ "log format", odd_format, IMAGE_BAD_VALUE },
+	{ "logged addresses", odd_addresses, IMAGE_BAD_VALUE },
+	{ "log limit", odd_log_limit, IMAGE_BAD_VALUE },
 	{ "facility", odd_facility, IMAGE_BAD_VALUE },
 	{ "unused", odd_byte, IMAGE_BAD_VALUE },
 	{ "exempt beyond", exempt_beyond, IMAGE_BAD_RANGE },

@@ -54,6 +54,7 @@ test_everything(void **state)
 		     "\tenv HOME=/srv USER=someone LOGNAME=\n\tenv A=b=c\n"
 		     "\treply mux \"Go on\"\n\tsummary \"a shell\"\n"
 		     "\tsessions 100\n\tstderr null\n\tleftovers keep\n"
+		     "\tlog failures\n"
 		     "\tkeepalive off\n\tunlisted\n}\n"
 		     "service aa disabled {\n\texec /bin/cat\n\tallow any\n"
 		     "\talias 9418\n\treply service\n\tsessions 3\n}\n");
@@ -75,6 +76,7 @@ test_everything(void **state)
 	assert_int_equal(service->keepalive_s, 0);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_NULL);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
+	assert_int_equal(service->logged, IMAGE_LOGGED_FAILURES);
 	assert_int_equal(service->reply, IMAGE_REPLY_MUX);
 	assert_int_equal(
 	    service->flags & ~IMAGE_SERVICE_SELF, IMAGE_SERVICE_UNLISTED);
@@ -112,7 +114,8 @@ test_global(void **state)
 	    "policy 1\nlisten ::1 port 10001\nlisten * port 10002\n"
 	    "admission {\n\tdeny 192.0.2.0/24\n\tallow any\n\tsessions 5\n"
 	    "\tpending 6\n\tpending-per-source 2\n\tper-source 3\n}\n"
-	    "log {\n\tto syslog local3\n\tformat json\n}\n"
+	    "log {\n\tto syslog local3\n\tformat json\n"
+	    "\taddresses none\n\tlimit 3/min burst 7\n}\n"
 	    "parser {\n\tuser 65534\n\tgroup 7\n\ttimeout 2s\n\tworkers 2\n"
 	    "\trecycle 100 30s\n\troom reduced\n}\n",
 	    0644);
@@ -130,6 +133,10 @@ test_global(void **state)
 	assert_int_equal(global->per_source, 3);
 	assert_int_equal(global->log_sink, IMAGE_LOG_SYSLOG);
 	assert_int_equal(global->log_format, IMAGE_LOG_JSON);
+	assert_int_equal(global->log_addresses, IMAGE_ADDRESSES_NONE);
+	assert_int_equal(global->log_limit.tokens, 3);
+	assert_int_equal(global->log_limit.period_ms, 60000);
+	assert_int_equal(global->log_limit.burst, 7);
 	assert_int_equal(global->syslog_facility, LOG_LOCAL3);
 	assert_int_equal(global->parser_timeout_ms, 2000);
 	assert_int_equal(global->parser_workers, 2);

@@ -77,6 +77,10 @@ globals_by_default(void **state)
 	assert_int_equal(policy->room, IMAGE_ROOM_FULL);
 	assert_int_equal(policy->log_sink, IMAGE_LOG_STDERR);
 	assert_int_equal(policy->log_format, IMAGE_LOG_LOGFMT);
+	assert_int_equal(policy->log_addresses, IMAGE_ADDRESSES_FULL);
+	assert_int_equal(policy->log_limit.tokens, 200);
+	assert_int_equal(policy->log_limit.period_ms, 1000);
+	assert_int_equal(policy->log_limit.burst, 1000);
 	assert_int_equal(policy->log_facility.text.length, 0);
 	assert_int_equal(policy->listen_count, 1);
 	assert_int_equal(policy->listens[0].addr.family, ADDR_V4);
@@ -96,7 +100,8 @@ globals_as_written(void **state)
 	    "\tworkers 4\n\trecycle 5 2h\n\troom reduced\n\tprogram /p\n}\n"
 	    "admission {\n\tpending 2\n\tsessions 1000000\n"
 	    "\tper-source 4\n\tpending-per-source 3\n}\n"
-	    "log {\n\tto syslog local3\n\tformat json\n}\n");
+	    "log {\n\tto syslog local3\n\tformat json\n"
+	    "\taddresses masked\n\tlimit off\n}\n");
 	const struct policy *policy = &parsed.policy;
 
 	(void)state;
@@ -117,6 +122,9 @@ globals_as_written(void **state)
 	assert_int_equal(policy->log_sink, IMAGE_LOG_SYSLOG);
 	assert_text(policy->log_facility.text, "local3");
 	assert_int_equal(policy->log_format, IMAGE_LOG_JSON);
+	assert_int_equal(policy->log_addresses, IMAGE_ADDRESSES_MASKED);
+	assert_int_equal(policy->log_limit.tokens, 0);
+	assert_int_equal(policy->log_limit.burst, 0);
 	parsed_finish(&parsed);
 }
 
@@ -144,6 +152,7 @@ service_by_default(void **state)
 	assert_int_equal(service->chdir.text.length, 0);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_LOG);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KILL);
+	assert_int_equal(service->logged, IMAGE_LOGGED_ALL);
 	assert_int_equal(service->sessions, 64);
 	assert_int_equal(service->per_source, 0);
 	assert_int_equal(service->keepalive_s, 600);
@@ -160,7 +169,7 @@ service_as_written(void **state)
 {
 	struct parsed parsed = parse_good(HEAD
 	    "service \"a{b\" disabled {\n"
-	    "\tkeepalive off\n\tleftovers keep\n\tnew-privileges\n"
+	    "\tkeepalive off\n\tleftovers keep\n\tnew-privileges\n\tlog none\n"
 	    "\tcapabilities CAP_KILL cap_chown net_raw\n"
 	    "\tper-source 3\n\tsessions 9\n\tstderr socket\n"
 	    "\tenv \"A=b \\\"c\\\"\" B=\n\tumask 0027\n\tchdir /x\n"
@@ -178,6 +187,7 @@ service_as_written(void **state)
 	    service->has_new_privileges);
 	assert_int_equal(service->keepalive_s, 0);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
+	assert_int_equal(service->logged, IMAGE_LOGGED_NONE);
 	assert_int_equal(service->per_source, 3);
 	assert_int_equal(service->sessions, 9);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_SOCKET);
