@@ -93,7 +93,8 @@ def policy(*services, port=1, listen=(LOCAL4, LOCAL6), parser=(),
     """A whole policy. top: further lines or blocks before the services.
 
     exempt: from rates and penalties. A test is one source that does a lot,
-    much of it wrong; exempt=() is for those that are about that.
+    much of it wrong; exempt=() is for those that are about that. For the same
+    reason every line is logged, unless top has a log block of its own.
     """
     parts = ["policy 1\n"]
     parts += [f"listen {address} port {port}\n" for address in listen]
@@ -108,6 +109,8 @@ def policy(*services, port=1, listen=(LOCAL4, LOCAL6), parser=(),
         parts.append(_block("admission", lines))
     if defaults:
         parts.append(_block("defaults", defaults))
+    if not any(line.startswith("log ") for line in top):
+        parts.append(_block("log", "limit off"))
     parts += [line.rstrip("\n") + "\n" for line in top]
     return "".join(parts) + "".join(services)
 

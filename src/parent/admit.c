@@ -18,7 +18,7 @@ shut_out(struct parent *parent, int fd, const struct addr *peer,
     const char *reason, const struct image_place *place)
 {
 	parent->counters.shut_out++;
-	log_begin(LOG_LEVEL_INFO, "shut-out");
+	noise_begin(parent, peer, "shut-out");
 	log_word("reason", reason);
 	log_addr(peer);
 	settle_log_place(parent, place);

@@ -250,6 +250,8 @@ static void
 log_launch(struct parent *parent, const struct session *session)
 {
 	parent->counters.launched++;
+	if (!session_is_logged(session, false))
+		return;
 	log_begin(LOG_LEVEL_INFO, "launch");
 	log_text("service",
 	    image_text(&parent->image, service_of(parent, session)->name));

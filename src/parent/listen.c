@@ -104,7 +104,7 @@ listen_open(struct parent *parent)
 
 		log_begin(fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
 		    fd < 0 ? "listen-failed" : "listen");
-		log_addr(&wanted->addr);
+		log_own_addr(&wanted->addr);
 		if (fd < 0)
 			log_errno(error);
 		log_place("rule",

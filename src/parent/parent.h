@@ -11,6 +11,7 @@
 #include "core/source.h"
 #include "parent/launch.h"
 #include "parent/listen.h"
+#include "parent/noise.h"
 #include "parent/session.h"
 #include "parent/workers.h"
 #include "sys/loop.h"
@@ -49,7 +50,7 @@ enum phase {
 struct counters {
 	uint64_t accepted, shut_out, refused, helped, launched, finished;
 	uint64_t evicted, timed_out, probes, violations, workers_started;
-	uint64_t accept_failures;
+	uint64_t accept_failures, log_suppressed;
 };
 
 struct parent {
@@ -71,6 +72,7 @@ struct parent {
 		uint32_t *buckets; /* owned mapping; slots, by pid */
 		uint32_t mask;
 	} pids;
+	struct noise noise; /* who had how many lines of the log */
 	struct counters counters;
 	struct rlimit nofile; /* as tcpmuxd was started with */
 	enum phase phase;

@@ -70,6 +70,8 @@ log_exit(struct parent *parent, const struct session *session, int status)
 	    image_service(&parent->image, session->service);
 
 	parent->counters.finished++;
+	if (!session_is_logged(session, status != 0))
+		return;
 	log_begin(LOG_LEVEL_INFO, "exit");
 	log_text("service", image_text(&parent->image, service->name));
 	log_addr(&session->peer);

@@ -206,6 +206,7 @@ decide_service(struct parent *parent, struct session *session)
 	enum refusal refusal = access_refusals[access.reason];
 
 	session->keeps_leftovers = service->leftovers == IMAGE_LEFTOVERS_KEEP;
+	session->logged = service->logged;
 	if (refusal != REFUSAL_NONE) {
 		penalty_add(parent, session, IMAGE_PENALTY_DENIED);
 		settle_refuse_place(parent, session, refusal, access.place);

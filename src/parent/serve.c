@@ -151,6 +151,7 @@ tend(struct parent *parent)
 	launch_tend(parent);
 	reap_tend(parent);
 	signals_tend(parent);
+	noise_tend(parent);
 	open_the_door(parent);
 	workers_dispatch(parent);
 }
@@ -161,6 +162,7 @@ finish(struct parent *parent)
 	listen_close(parent);
 	workers_finish(parent);
 	launch_finish(parent);
+	noise_finish(parent);
 	if (parent->fatal != NULL) {
 		log_begin(LOG_LEVEL_ERROR, "failed");
 		log_text("text", parent->fatal);

@@ -363,3 +363,17 @@ session_unwatch(struct parent *parent, struct session *session)
 		(void)loop_remove(&parent->loop, session->fd);
 	session->is_registered = false;
 }
+
+bool
+session_is_logged(const struct session *session, bool has_failed)
+{
+	switch ((enum image_logged)session->logged) {
+	case IMAGE_LOGGED_ALL:
+		return true;
+	case IMAGE_LOGGED_FAILURES:
+		return has_failed;
+	case IMAGE_LOGGED_NONE:
+		break;
+	}
+	return false;
+}

@@ -84,6 +84,7 @@ struct session {
 	bool is_shunned; /* and after all others: it was alone already */
 	bool keeps_leftovers;
 	bool is_exempt; /* from rates and penalties */
+	uint8_t logged; /* enum image_logged; of its service */
 };
 
 struct sessions {
@@ -128,6 +129,9 @@ int
 session_watch(struct parent *parent, struct session *session, uint32_t events);
 /* Takes its socket out of the loop. */
 void session_unwatch(struct parent *parent, struct session *session);
+
+/* Whether its service wants a line of this: what failed, or what did not. */
+bool session_is_logged(const struct session *session, bool has_failed);
 
 /* The lists by which sessions wait for someone. */
 void session_list_push(

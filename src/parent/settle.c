@@ -70,6 +70,14 @@ is_about_service(enum refusal refusal)
 	return false;
 }
 
+/* What went wrong here, and not with the client: never left out of the log. */
+static bool
+is_our_fault(enum refusal refusal)
+{
+	return refusal == REFUSAL_LAUNCH || refusal == REFUSAL_CRASH ||
+	    refusal == REFUSAL_MISMATCH;
+}
+
 void
 settle_log_place(const struct parent *parent, const struct image_place *place)
 {
@@ -91,7 +99,10 @@ log_refusal(
     struct parent *parent, const struct session *session, enum refusal refusal)
 {
 	parent->counters.refused++;
-	log_begin(LOG_LEVEL_INFO, "refuse");
+	if (is_our_fault(refusal))
+		log_begin(LOG_LEVEL_INFO, "refuse");
+	else
+		noise_begin(parent, &session->peer, "refuse");
 	log_word("reason", reasons[refusal]);
 	if (is_about_service(refusal))
 		log_text("service",
@@ -221,7 +232,7 @@ settle_closed(struct parent *parent, struct session *session)
 	bool is_probe = session->seen == 0 && !session->has_line;
 
 	parent->counters.probes += is_probe;
-	log_begin(LOG_LEVEL_INFO, is_probe ? "probe" : "gone");
+	noise_begin(parent, &session->peer, is_probe ? "probe" : "gone");
 	log_session(parent, session);
 	log_end();
 	session_enter(parent, session, SESSION_FREE);
@@ -231,7 +242,7 @@ void
 settle_evict(struct parent *parent, struct session *session)
 {
 	parent->counters.evicted++;
-	log_begin(LOG_LEVEL_INFO, "evict");
+	noise_begin(parent, &session->peer, "evict");
 	log_session(parent, session);
 	log_end();
 	(void)discard(session);
@@ -246,7 +257,7 @@ static void
 finish_help(struct parent *parent, struct session *session)
 {
 	parent->counters.helped++;
-	log_begin(LOG_LEVEL_INFO, "help");
+	noise_begin(parent, &session->peer, "help");
 	log_session(parent, session);
 	log_end();
 	(void)discard(session);
@@ -315,7 +326,7 @@ expire_deciding(struct parent *parent, struct session *session)
 		return;
 	}
 	/* It took too long to read; more text would not be read either. */
-	log_begin(LOG_LEVEL_INFO, "help");
+	noise_begin(parent, &session->peer, "help");
 	log_word("reason", "timeout");
 	log_session(parent, session);
 	log_end();

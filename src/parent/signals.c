@@ -76,6 +76,7 @@ signals_log_counters(struct parent *parent)
 	log_number("workers_started", counters->workers_started);
 	log_number("accept_failures", counters->accept_failures);
 	log_number("log_lost", log_lost());
+	log_number("log_suppressed", counters->log_suppressed);
 	log_counts(parent);
 }
 

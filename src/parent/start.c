@@ -79,10 +79,15 @@ static void
 open_log(struct parent *parent, bool is_debug)
 {
 	const struct image_global *global = image_global(&parent->image);
+	const struct log_options options = {
+		.sink = (enum image_log_sink)global->log_sink,
+		.format = (enum image_log_format)global->log_format,
+		.addresses = (enum image_addresses)global->log_addresses,
+		.syslog_facility = global->syslog_facility,
+		.has_debug = is_debug,
+	};
 
-	if (log_open((enum image_log_sink)global->log_sink,
-		(enum image_log_format)global->log_format,
-		global->syslog_facility, is_debug) == 0)
+	if (log_open(&options) == 0)
 		return;
 	/* Better on stderr than nowhere. */
 	(void)failed("log");
@@ -161,7 +166,7 @@ make_tables(struct parent *parent)
 	    global->penalty_max_ms, key);
 	source_table_init(&parent->shares, shares, share_count, 0, key);
 	crowd_init(&parent->crowd, crowd, slots, global->pending, key);
-	if (sessions_init(parent, slots) != 0)
+	if (sessions_init(parent, slots) != 0 || noise_init(parent) != 0)
 		return failed("tables");
 	return 0;
 }

@@ -14,12 +14,15 @@
 #define LINE_BYTES 4096u
 #define VALUE_BYTES 1024u
 #define NUMBER_BYTES 20u /* digits of the largest */
+#define MASK_V4 24u /* bits of an address that is logged masked */
+#define MASK_V6 48u
 
 /* The one line being built, and how lines are to look. */
 static struct {
 	char bytes[LINE_BYTES];
 	size_t length;
 	enum log_level level, most;
+	enum image_addresses addresses;
 	bool is_json;
 	bool is_open;
 	int64_t stamp_ms; /* what stamp shows */
@@ -35,13 +38,12 @@ static const char *const level_names[] = {
 };
 
 int
-log_open(enum image_log_sink sink, enum image_log_format format,
-    uint32_t syslog_facility, bool has_debug)
+log_open(const struct log_options *options)
 {
-	line.is_json = format == IMAGE_LOG_JSON;
-	if (has_debug)
-		line.most = LOG_LEVEL_DEBUG;
-	return log_sink_open(sink, syslog_facility);
+	line.is_json = options->format == IMAGE_LOG_JSON;
+	line.addresses = options->addresses;
+	line.most = options->has_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+	return log_sink_open(options->sink, options->syslog_facility);
 }
 
 bool
@@ -201,6 +203,8 @@ log_bytes(const char *key, const void *bytes, size_t length)
 {
 	const uint8_t *from = bytes;
 
+	if (!line.is_open)
+		return;
 	if (length > VALUE_BYTES)
 		length = VALUE_BYTES;
 	if (!line.is_json && is_bare(from, length)) {
@@ -257,7 +261,7 @@ log_errno(int error)
 }
 
 void
-log_addr(const struct addr *addr)
+log_own_addr(const struct addr *addr)
 {
 	char text[ADDR_TEXT_BYTES];
 
@@ -266,6 +270,33 @@ log_addr(const struct addr *addr)
 	(void)addr_format(addr, text);
 	log_word("addr", text);
 	log_number("port", addr->port);
+}
+
+/* Its network, as it is counted in a crowd. */
+static void
+put_network(const struct addr *addr)
+{
+	struct addr network = *addr;
+	char text[ADDR_TEXT_BYTES];
+
+	addr_mask(&network, addr->family == ADDR_V4 ? MASK_V4 : MASK_V6);
+	(void)addr_format(&network, text);
+	log_word("addr", text);
+}
+
+void
+log_addr(const struct addr *addr)
+{
+	switch (line.addresses) {
+	case IMAGE_ADDRESSES_FULL:
+		log_own_addr(addr);
+		break;
+	case IMAGE_ADDRESSES_MASKED:
+		put_network(addr);
+		break;
+	case IMAGE_ADDRESSES_NONE:
+		break;
+	}
 }
 
 void

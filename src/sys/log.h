@@ -29,12 +29,19 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
+struct log_options {
+	enum image_log_sink sink;
+	enum image_log_format format;
+	enum image_addresses addresses;
+	uint32_t syslog_facility; /* as in syslog(3), already shifted */
+	bool has_debug;
+};
+
 /*
  * Opens the sink; before that, and if it cannot be opened, lines go to
  * stderr. Returns 0, or -1 with errno (the sink stays stderr).
  */
-int log_open(enum image_log_sink sink, enum image_log_format format,
-    uint32_t syslog_facility, bool has_debug);
+int log_open(const struct log_options *options);
 
 /* Whether a line of this level would be written. */
 bool log_has(enum log_level level);
@@ -51,8 +58,10 @@ void log_number(const char *key, uint64_t number);
 void log_duration(const char *key, int64_t duration_ms);
 /* errno's name and number, as error=ENOENT. */
 void log_errno(int error);
-/* addr= and port= */
+/* addr= and port= of a client, as far as `addresses` lets them be seen. */
 void log_addr(const struct addr *addr);
+/* addr= and port= of ours. */
+void log_own_addr(const struct addr *addr);
 /* key=FILE:LINE */
 void log_place(const char *key, const char *file, uint32_t line);
 void log_end(void);

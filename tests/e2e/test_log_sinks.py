@@ -168,7 +168,7 @@ def sunk(where, *services, make_log, log, **how):
     place, port = where
     root = IS_ROOT and how.get("user") is None
     text = policy(*services, port=port, root=root, top=[
-        "log {", *(f"\t{line}" for line in log), "}"])
+        "log {", "\tlimit off", *(f"\t{line}" for line in log), "}"])
     return SunkMux(text, make_log, port=port, **place, **how)
 
 

@@ -279,7 +279,7 @@ def test_every_line_is_json_whatever_a_service_is_called():
         *(service(f"'{name}'", "exec /bin/sh -c 'echo e >&2'")
           for name in names),
         service("'g\"h'", "exec /bin/cat", head="disabled"),
-        port=port, listen=[LOCAL4], top=["log {\n\tformat json\n}"])
+        port=port, listen=[LOCAL4], top=["log {\n\tformat json\n\tlimit off\n}"])
     with tempfile.TemporaryDirectory() as directory:
         process = subprocess.Popen(
             [program("tcpmuxd"), "-f", write_policy(directory, text)],

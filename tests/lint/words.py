@@ -46,7 +46,8 @@ def log_words():
                   sources)
     keys |= quoted(r'CAP_\w+, "(\w+)", "', ["src/parent/report.c"])
     events = {word for path in sources for call in
-              re.findall(r"log_begin\((.*?)\);", read(path), re.S)
+              re.findall(r"(?:log|noise)_begin\((.*?)\);", read(path),
+                         re.S)
               for word in re.findall(r'"([\w-]+)"', call)}
     events |= quoted(r'PHASE_\w+, "([\w-]+)"\)', ["src/parent/signals.c"])
     reasons = {word for path, pattern in REASONS.items()

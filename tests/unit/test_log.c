@@ -33,7 +33,7 @@ struct pipe_log {
  * opens it for itself; then stderr is cmocka's again.
  */
 static void
-pipe_open(struct pipe_log *pipe_log, enum image_log_format format)
+pipe_open_as(struct pipe_log *pipe_log, const struct log_options *options)
 {
 	int ends[2];
 	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
@@ -43,11 +43,17 @@ pipe_open(struct pipe_log *pipe_log, enum image_log_format format)
 	assert_true(fcntl(ends[0], F_SETPIPE_SZ, 4096) >= 4096);
 	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
 	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
-	assert_int_equal(log_open(IMAGE_LOG_STDERR, format, 0, false), 0);
+	assert_int_equal(log_open(options), 0);
 	assert_true(dup2(saved, STDERR_FILENO) >= 0);
 	(void)close(saved);
 	*pipe_log =
 	    (struct pipe_log){ .read_fd = ends[0], .write_fd = ends[1] };
+}
+
+static void
+pipe_open(struct pipe_log *pipe_log, enum image_log_format format)
+{
+	pipe_open_as(pipe_log, &(struct log_options){ .format = format });
 }
 
 static void
@@ -408,6 +414,49 @@ every_kind_of_value(void **state)
 	kinds_of_values(IMAGE_LOG_JSON);
 }
 
+/* An address of a client and one of ours; what is to be seen of the first. */
+static void
+shows(enum image_addresses addresses, const char *client, const char *seen)
+{
+	struct addr addr;
+	const char *line;
+
+	assert_true(addr_parse(&addr, client, strlen(client)));
+	addr.port = 4711;
+	pipe_open_as(
+	    &pipe_log, &(struct log_options){ .addresses = addresses });
+	log_begin(LOG_LEVEL_INFO, "client");
+	log_addr(&addr);
+	log_end();
+	log_begin(LOG_LEVEL_INFO, "ours");
+	log_own_addr(&addr);
+	log_end();
+	line = pipe_line(&pipe_log);
+	assert_int_equal(find_pair(line, "addr", &found), seen != NULL);
+	if (seen != NULL)
+		assert_pair(line, "addr", seen, strlen(seen));
+	assert_int_equal(
+	    find_pair(line, "port", &found), addresses == IMAGE_ADDRESSES_FULL);
+	line = pipe_line(&pipe_log);
+	assert_pair(line, "addr", client, strlen(client));
+	assert_pair(line, "port", "4711", 4);
+	pipe_close(&pipe_log);
+}
+
+static void
+addresses_are_masked(void **state)
+{
+	(void)state;
+	shows(IMAGE_ADDRESSES_FULL, "192.0.2.255", "192.0.2.255");
+	shows(IMAGE_ADDRESSES_MASKED, "192.0.2.255", "192.0.2.0");
+	shows(IMAGE_ADDRESSES_NONE, "192.0.2.255", NULL);
+	shows(IMAGE_ADDRESSES_FULL, "2001:db8:ffff:ffff::1",
+	    "2001:db8:ffff:ffff::1");
+	shows(
+	    IMAGE_ADDRESSES_MASKED, "2001:db8:ffff:ffff::1", "2001:db8:ffff::");
+	shows(IMAGE_ADDRESSES_NONE, "2001:db8:ffff:ffff::1", NULL);
+}
+
 static void
 debug_is_asked_for(void **state)
 {
@@ -561,6 +610,7 @@ main(void)
 		cmocka_unit_test(a_line_cannot_be_forged),
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(every_kind_of_value),
+		cmocka_unit_test(addresses_are_masked),
 		cmocka_unit_test(debug_is_asked_for),
 		cmocka_unit_test(a_stuck_pipe_costs_counted_lines),
 		cmocka_unit_test(a_full_pipe_is_said_afterwards),
