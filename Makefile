@@ -202,7 +202,7 @@ FILL	= sed -e 's|@SBINDIR@|$(SBINDIR)|g'
 install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBEXECDIR) \
 	    $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
-	    $(D)$(DOCDIR) $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
+	    $(D)$(DOCDIR)/policy.d $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
 	    $(D)$(CONFDIR)
 	install -m 755 $(BUILD)/tcpmuxd $(D)$(SBINDIR)
 	install -m 755 $(BUILD)/tcpmux $(D)$(BINDIR)
@@ -212,6 +212,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	    install -m 644 $$page $(D)$(MANDIR)/man$${page##*.} || exit 1; \
 	done
 	install -m 644 policy/*.policy LICENSE $(wildcard *.md) $(D)$(DOCDIR)
+	install -m 644 policy/policy.d/*.policy $(D)$(DOCDIR)/policy.d
 	install -m 644 contrib/completions/tcpmux.bash $(D)$(BASHDIR)/tcpmux
 	$(FILL) contrib/systemd/tcpmuxd.service >$(D)$(UNITDIR)/tcpmuxd.service
 	chmod 644 $(D)$(UNITDIR)/tcpmuxd.service

@@ -1,21 +1,27 @@
-"""Real, unmodified programs through port 1: rsync, git, ssh.
+"""Real, unmodified programs through port 1: rsync, git, ssh, distcc, NRPE.
 
-Each is a service as its manual would set it up under an inetd, and its own
-client comes in by tcpmux: as RSYNC_CONNECT_PROG, core.gitProxy, ProxyCommand.
-Without root they take a high port; ssh needs root.
+Each is served by its file of policy/policy.d, in which a test changes nothing
+but who may, users and places; and its own client comes in by tcpmux, as that
+file says: as RSYNC_CONNECT_PROG, core.gitProxy, ProxyCommand, DISTCC_SSH, or
+from a socket. Without root they take a high port; ssh needs root.
 """
 
+import contextlib
 import os
 import pathlib
 import pwd
 import random
+import re
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
-from mux import IS_ROOT, LOCAL4, eventually, program, service
+from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, eventually, program,
+                 service)
 
 TREE_FILES, TREE_BYTES = 2000, 200_000_000
 COMMITS = 300
@@ -24,7 +30,7 @@ COMMITS = 300
 def needs(*names):
     """The programs' paths; skips unless all are there."""
     paths = [shutil.which(name, path=os.environ.get("PATH", "") +
-                          ":/usr/sbin:/sbin") for name in names]
+                          ":/usr/sbin:/sbin:/usr/lib/nagios/plugins") for name in names]
     missing = [name for name, path in zip(names, paths) if path is None]
     if missing:
         pytest.skip(f"not installed: {' '.join(missing)}")
@@ -48,6 +54,26 @@ def run(mux, *argv, env=None, check=True, **options):
 def tcpmux(mux):
     """What to put before HOST SERVICE."""
     return f"{program('tcpmux')} -p {mux.port}"
+
+
+POLICIES = pathlib.Path(__file__).resolve().parents[2] / "policy/policy.d"
+CLIENTS = re.compile(r"^net (\S+-clients) .*$", re.M)
+
+
+def shipped(name, user=None, **changes):
+    """policy.d's file, for our clients; its services, by a user that there is.
+
+    changes: {what it says: what it says here}; every one has to be there.
+    """
+    text = (POLICIES / f"{name}.policy").read_text()
+    text, count = CLIENTS.subn(rf"net \1 {LOCAL4} {LOCAL6}", text)
+    assert count == 1
+    if user is not None:
+        changes[f" {user}\n"] = " nobody\n" if IS_ROOT else " self\n"
+    for old, new in changes.items():
+        assert text.count(old) > 0, f"{name}.policy has no {old!r}"
+        text = text.replace(old, str(new))
+    return text
 
 
 def give_to_nobody(path):
@@ -96,8 +122,8 @@ def rsync_service(home):
         f"[upload]\npath = {home}/upload\nread only = no\n")
     (home / "tree").mkdir()
     (home / "upload").mkdir()
-    [rsync] = needs("rsync")
-    return service("rsync", f"exec {rsync} --daemon --config={config}")
+    needs("rsync")
+    return shipped("rsync", "rsync-ro", **{"/etc/rsyncd-mux.conf": config})
 
 
 def rsync_env(mux):
@@ -149,7 +175,7 @@ def test_rsync_clients_at_once(mux_factory, home):
     plant(home / "tree", count=100, total=5_000_000)
     clients = []
     with mux._inside():
-        for i in range(6):
+        for i in range(4):  # as many as the policy grants one source
             clients.append(subprocess.Popen(
                 ["rsync", "-rl", f"rsync://{LOCAL4}/tree/",
                  f"{home}/copy-{i}"], stdin=subprocess.DEVNULL,
@@ -209,11 +235,10 @@ def test_git_clone_of_300_commits(mux_factory, home):
     base = home / "git"
     base.mkdir()
     refs = write_history(git, base / "project.git")
-    give_to_nobody(base)
-    mux = mux_factory(service(
-        "git", "alias 9418",
-        f"exec {git} daemon --inetd --export-all --verbose "
-        f"--log-destination=stderr --base-path={base} {base}"))
+    (base / "project.git/git-daemon-export-ok").touch()
+    (base / "secret.git").mkdir()
+    mux = mux_factory(shipped("git", "git-ro", **{
+        "/srv/git": base, "--inetd": "--inetd --verbose"}))
     client = [git, "-c", f"core.gitProxy={git_proxy(mux, home)}"]
     clone = home / "clone"
     run(mux, *client, "clone", "-q", f"git://{LOCAL4}/project.git", clone)
@@ -231,9 +256,11 @@ def test_git_clone_of_300_commits(mux_factory, home):
     eventually(lambda: any("Request upload-pack for '/project.git'"
                            in line["text"] for line in mux.logs("stderr")))
     # Who asks for what is not there hears it from git, not from the mux.
-    done = run(mux, *client, "ls-remote", f"git://{LOCAL4}/none.git",
-               check=False)
-    assert done.returncode == 128 and b"none.git" in done.stderr
+    for name in "none", "secret":
+        done = run(mux, *client, "ls-remote", f"git://{LOCAL4}/{name}.git",
+                   check=False)
+        assert done.returncode == 128
+        assert f"/{name}.git".encode() in done.stderr
 
 
 # --- ssh --------------------------------------------------------------------
@@ -255,7 +282,7 @@ def ssh(mux_factory, home, privsep):
     """A function that runs ssh with these words behind its options."""
     if not IS_ROOT:
         pytest.skip("sshd lets others in only as root")
-    client, keygen, sshd = needs("ssh", "ssh-keygen", "sshd")
+    client, keygen, _ = needs("ssh", "ssh-keygen", "sshd")
     for key in "host", "user":
         subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f",
                         str(home / key)], check=True, timeout=60)
@@ -267,10 +294,7 @@ def ssh(mux_factory, home, privsep):
         f"HostKey {home}/host\nAuthorizedKeysFile {home}/authorized\n"
         "StrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\n"
         "PidFile none\nUseDNS no\n")
-    mux = mux_factory(service(
-        "ssh", f"exec {sshd} -i -f {config}", "umask 022",
-        "capabilities all", "new-privileges", "leftovers keep",
-        user="root unsafe"))
+    mux = mux_factory(shipped("ssh", **{"sshd -i": f"sshd -i -f {config}"}))
 
     def connect(*words, **options):
         return run(mux, client, "-F", "none", "-i", home / "user",
@@ -316,3 +340,123 @@ def test_ssh_keeps_what_a_login_leaves_behind(ssh, home):
         fifo.write("still here\n")
     eventually((home / "told").exists, what="the job")
     eventually(lambda: (home / "told").read_text() == "still here\n")
+
+
+# --- distcc -----------------------------------------------------------------
+
+def distcc_wrapper(mux, home):
+    """The two lines that the policy's comment tells people to write."""
+    [line] = re.findall(r"printf '(.*?)'", (POLICIES / "distcc.policy")
+                        .read_text())
+    wrapper = home / "tcpmux-distcc"
+    wrapper.write_text(line.replace("\\n", "\n").replace(
+        "tcpmux ", tcpmux(mux) + " "))
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def test_distcc_compiles_here(mux_factory, home):
+    distcc, gcc, _ = needs("distcc", "gcc", "distccd")
+    mux = mux_factory(shipped("distcc", "distccd"))
+    (home / "hello.c").write_text(
+        '#include <stdio.h>\nint main(void) { puts("compiled"); }\n')
+    (home / "wrong.c").write_text("int main(void) { return nothing; }\n")
+    (home / "state").mkdir()
+    # Where no other compiles for it: it fails rather than do it itself.
+    env = {"DISTCC_HOSTS": f"@{LOCAL4}", "DISTCC_FALLBACK": "0",
+           "DISTCC_SSH": str(distcc_wrapper(mux, home)),
+           "DISTCC_DIR": str(home / "state")}
+    run(mux, distcc, "gcc", "-c", home / "hello.c", "-o", home / "hello.o",
+        env=env)
+    mux.wait_log("exit", service="distcc", status=0)
+    run(mux, gcc, home / "hello.o", "-o", home / "hello")
+    assert run(mux, home / "hello").stdout == b"compiled\n"
+    done = run(mux, distcc, "gcc", "-c", home / "wrong.c", "-o",
+               home / "wrong.o", env=env, check=False)
+    assert done.returncode == 1 and b"nothing" in done.stderr
+    mux.wait_log("exit", service="distcc", count=2)
+
+
+# --- NRPE -------------------------------------------------------------------
+
+@contextlib.contextmanager
+def socket_of(mux, name):
+    """A port whose every connection is handed to tcpmux, as systemd's
+    Accept=yes does: yields the port."""
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = listener.accept()
+                with sock:
+                    subprocess.run([*tcpmux(mux).split(), LOCAL4, name],
+                                   stdin=sock, stdout=sock, timeout=60)
+
+    with mux._inside():  # where a thread is begun, it stays
+        listener = socket.create_server((LOCAL4, 0))
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def test_nrpe_tells_what_it_is_asked(mux_factory, home):
+    _, check = needs("nrpe", "check_nrpe")
+    config = home / "nrpe.cfg"
+    config.write_text(
+        "allowed_hosts=127.0.0.1,::1\ndont_blame_nrpe=0\n"
+        "command[check_fine]=/bin/echo FINE as can be\n"
+        "command[check_bad]=/bin/sh -c 'echo BAD; exit 2'\n")
+    mux = mux_factory(shipped("nrpe", "nagios",
+                              **{"/etc/nagios/nrpe.cfg": config}))
+    with socket_of(mux, "nrpe") as port:
+        ask = [check, "-H", LOCAL4, "-p", port, "-c"]
+        assert run(mux, *ask, "check_fine").stdout == b"FINE as can be\n"
+        done = run(mux, *ask, "check_bad", check=False)
+        assert (done.returncode, done.stdout) == (2, b"BAD\n")
+        # Only what its configuration names.
+        assert run(mux, *ask, "check_id", check=False).returncode != 0
+    mux.wait_log("exit", service="nrpe", count=3)
+
+
+# --- the honeypot -----------------------------------------------------------
+
+def test_the_honeypot_shuts_out_who_asks(mux_factory):
+    text = (POLICIES / "honeypot.policy").read_text()
+    mux = mux_factory(service("cat", "exec /bin/cat"), text, exempt=())
+    names = re.findall(r"^service (\S+)", text, re.M)
+    for line in re.findall(r"^\talias +(.*)$", text, re.M):
+        names += line.split()
+    assert len(names) == len(set(names)) > 20
+    for i, name in enumerate(names):
+        assert mux.raw(name.encode() + b"\r\n",
+                       source=f"127.0.1.{i + 1}") == REFUSAL
+    mux.wait_log("refuse", reason="trap", count=len(names))
+    assert mux.raw(b"HELP\r\n") == b"cat\r\n"
+    with contextlib.suppress(ConnectionError):
+        assert mux.raw(b"cat\r\n", half_close=False,
+                       source="127.0.1.1") == b""
+    mux.wait_log("shut-out", reason="penalty", addr="127.0.1.1")
+    assert mux.request("cat", b"x", source="127.0.2.1") == (OK, b"x")
+
+
+# --- the files themselves ---------------------------------------------------
+
+def test_shipped_files_let_in_nobody_by_themselves():
+    """But for traps: until somebody writes who may, these are examples."""
+    names = sorted(path.stem for path in POLICIES.glob("*.policy"))
+    assert names == ["distcc", "git", "honeypot", "nrpe", "rsync", "ssh"]
+    documentation = {"192.0.2.0/24", "192.0.2.7", "2001:db8::/32",
+                     "2001:db8::7"}
+    for name in names:
+        text = (POLICIES / f"{name}.policy").read_text()
+        directives = [line.split() for line in text.splitlines()
+                      if line.strip() and not line.strip().startswith("#")]
+        for words in directives:
+            if words[0] == "net":
+                assert set(words[2:]) <= documentation
+            elif words[0] == "allow":
+                assert name == "honeypot" or words[1].startswith("@")

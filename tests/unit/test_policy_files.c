@@ -4,6 +4,8 @@
  */
 #include "policy_fixture.h"
 
+#include <dirent.h>
+
 /* The bits of all service directives, from policy_service.given. */
 static uint64_t
 given_in(const struct policy *policy)
@@ -86,6 +88,55 @@ own_policies(void **state)
 	}
 }
 
+/* Appends a file's bytes. */
+static void
+append_file(FILE *to, const char *directory, const char *name)
+{
+	char path[600];
+	size_t length;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+
+	char *text = read_whole(path, &length);
+
+	assert_int_equal(fwrite(text, 1, length, to), length);
+	free(text);
+}
+
+/* Behind a policy of nobody's in particular, all of them together. */
+static void
+policy_directory(void **state)
+{
+	char path[300], *all = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&all, &length);
+	struct dirent *entry;
+	unsigned count = 0;
+	DIR *directory;
+
+	(void)state;
+	root_path(path, sizeof(path), "policy/policy.d");
+	directory = opendir(path);
+	assert_true(stream != NULL && directory != NULL);
+	fputs("policy 1\nlisten *\nadmission {\n\tallow any\n}\n", stream);
+	while ((entry = readdir(directory)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		append_file(stream, path, entry->d_name);
+		count++;
+	}
+	closedir(directory);
+	assert_int_equal(fclose(stream), 0);
+	assert_true(count >= 6);
+
+	struct parsed parsed = parse_text(all, length);
+
+	assert_string_equal(parsed.problems, "");
+	assert_int_equal(parsed.result, POLICY_OK);
+	parsed_finish(&parsed);
+	free(all);
+}
+
 /* As make fills it in. */
 static void
 demo_policy(void **state)
@@ -134,6 +185,7 @@ main(void)
 		cmocka_unit_test(example_is_complete),
 		cmocka_unit_test(manual_example),
 		cmocka_unit_test(demo_policy),
+		cmocka_unit_test(policy_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
