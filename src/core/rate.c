@@ -1,11 +1,15 @@
 /*
  * Token buckets.
  * Trusts the rate to be a valid one; the clock may stand still or run back.
- * Never rounds: what is spent is counted in parts of a token.
+ * Never rounds but where a bucket comes under another rate: what is spent is
+ * counted in parts of a token.
  */
 #include "core/rate.h"
 
-/* The bucket as it is at now_ms. */
+/*
+ * The bucket as it is at now_ms, in parts of this rate's tokens: at the most
+ * RATE_TOKENS_MAX * RATE_PERIOD_MAX_MS of them, which leaves room to multiply.
+ */
 static struct rate_bucket
 settled(
     const struct rate_bucket *bucket, const struct rate *rate, int64_t now_ms)
@@ -14,6 +18,10 @@ settled(
 	struct rate_bucket now = *bucket;
 	uint64_t elapsed_ms;
 
+	if (now.period_ms != rate->period_ms && now.spent_parts > 0)
+		now.spent_parts =
+		    now.spent_parts * rate->period_ms / now.period_ms;
+	now.period_ms = rate->period_ms;
 	if (now.spent_parts > whole) /* of another, larger rate */
 		now.spent_parts = whole;
 	if (now_ms <= now.at_ms)

@@ -20,11 +20,13 @@ struct rate {
 /*
  * A token bucket. All zero is a full one. What is spent is counted in parts of
  * a token, period_ms of them to one, so that nothing is ever rounded: every
- * millisecond gives back `tokens` parts.
+ * millisecond gives back `tokens` parts. A policy may come to hold it to
+ * another rate: whatever that is, the tokens that were spent stay spent.
  */
 struct rate_bucket {
 	uint64_t spent_parts;
 	int64_t at_ms; /* when that was so */
+	uint32_t period_ms; /* parts that a token had then */
 };
 
 /* Whether there is a token; takes none. Time that runs back stands still. */

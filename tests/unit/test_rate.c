@@ -169,6 +169,30 @@ extremes(void **state)
 	assert_true(rate_is_valid(&none));
 }
 
+/* A reload changes the rate: what is spent stays spent, token for token. */
+static void
+another_rate(void **state)
+{
+	const struct rate minutes = {
+		.tokens = 60, .period_ms = 60000, .burst = 10
+	};
+	const struct rate seconds = {
+		.tokens = 1, .period_ms = 1000, .burst = 10
+	};
+	struct rate_bucket bucket = { .spent_parts = 0 };
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_true(rate_take(&bucket, &minutes, 5000));
+	for (int i = 0; i < 3; i++)
+		assert_true(rate_take(&bucket, &seconds, 5000));
+	for (int i = 0; i < 3; i++)
+		assert_true(rate_take(&bucket, &minutes, 5000));
+	assert_false(rate_take(&bucket, &minutes, 5000));
+	assert_false(rate_take(&bucket, &seconds, 5000));
+	assert_true(rate_take(&bucket, &seconds, 6000));
+}
+
 static void
 not_rates(void **state)
 {
@@ -195,6 +219,7 @@ main(void)
 		cmocka_unit_test(burst_then_one_by_one),
 		cmocka_unit_test(clock_that_runs_back),
 		cmocka_unit_test(extremes),
+		cmocka_unit_test(another_rate),
 		cmocka_unit_test(not_rates),
 	};
 
