@@ -112,3 +112,39 @@ claims_wipe(struct claims *claims, struct source_table *table, int64_t now_ms)
 	claims->begun = 0;
 	return wiped;
 }
+
+/* Where the entry's source is now; SOURCE_NONE: nowhere, or it is another. */
+static uint32_t
+carried(const struct claim *claim, const struct source_table *to,
+    const struct source_table *from, struct source_bits to_bits,
+    struct source_bits from_bits)
+{
+	const struct source *source = &from->records[claim->record];
+	struct source_key key = source->key;
+
+	if (source->round != claim->round ||
+	    !source_key_carry(&key, to_bits, from_bits))
+		return SOURCE_NONE;
+	return source_find(to, &key);
+}
+
+void
+claims_carry(struct claims *claims, const struct source_table *to,
+    const struct source_table *from, struct source_bits to_bits,
+    struct source_bits from_bits)
+{
+	uint32_t count =
+	    claims->begun < CLAIMS_MAX ? claims->begun : CLAIMS_MAX;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct claim *claim = &claims->all[i];
+		uint32_t record = carried(claim, to, from, to_bits, from_bits);
+
+		if (record == SOURCE_NONE) {
+			*claim = (struct claim){ .until_ms = 0 };
+			continue;
+		}
+		claim->record = record;
+		claim->round = to->records[record].round;
+	}
+}

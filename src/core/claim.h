@@ -44,4 +44,13 @@ bool claim_add(struct claims *claims, struct source_table *table,
 uint32_t
 claims_wipe(struct claims *claims, struct source_table *table, int64_t now_ms);
 
+/*
+ * The records are those of another table now, which has carried what `from`
+ * remembered (source_table_carry): finds them there. Whose are not there are
+ * forgotten.
+ */
+void claims_carry(struct claims *claims, const struct source_table *to,
+    const struct source_table *from, struct source_bits to_bits,
+    struct source_bits from_bits);
+
 #endif

@@ -6,10 +6,14 @@
  */
 #include "core/rate.h"
 
-/*
- * The bucket as it is at now_ms, in parts of this rate's tokens: at the most
- * RATE_TOKENS_MAX * RATE_PERIOD_MAX_MS of them, which leaves room to multiply.
- */
+/* As many tokens, in parts of another size; no product is a large one. */
+static uint64_t
+recount(uint64_t parts, uint32_t from_ms, uint32_t to_ms)
+{
+	return parts / from_ms * to_ms + parts % from_ms * to_ms / from_ms;
+}
+
+/* The bucket as it is at now_ms, in parts of this rate's tokens. */
 static struct rate_bucket
 settled(
     const struct rate_bucket *bucket, const struct rate *rate, int64_t now_ms)
@@ -20,7 +24,7 @@ settled(
 
 	if (now.period_ms != rate->period_ms && now.spent_parts > 0)
 		now.spent_parts =
-		    now.spent_parts * rate->period_ms / now.period_ms;
+		    recount(now.spent_parts, now.period_ms, rate->period_ms);
 	now.period_ms = rate->period_ms;
 	if (now.spent_parts > whole) /* of another, larger rate */
 		now.spent_parts = whole;

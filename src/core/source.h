@@ -87,6 +87,26 @@ source_table_init(struct source_table *table, void *memory, uint32_t capacity,
 struct source_key source_key(const struct addr *addr, unsigned v4_bits,
     unsigned v6_bits, uint32_t scope);
 
+/* How many bits of an address tell sources apart. */
+struct source_bits {
+	uint8_t v4, v6;
+};
+
+/*
+ * Has `to`, a table nobody is counted in yet, remember what `from` does: rates
+ * that are partly spent, penalties, and who claimed them; not the counts.
+ * Where `to` tells addresses apart by fewer bits, sources become one, which has
+ * the worst of them; where it does by more, nobody can say whose it was, and
+ * it is forgotten. No penalty is longer than penalty_max_ms, that of `to`.
+ */
+void source_table_carry(struct source_table *to,
+    const struct source_table *from, struct source_bits to_bits,
+    struct source_bits from_bits, uint32_t penalty_max_ms, int64_t now_ms);
+
+/* The key in `to` of what was that key in `from`; false: it has none. */
+bool source_key_carry(struct source_key *key, struct source_bits to_bits,
+    struct source_bits from_bits);
+
 /* The record of key, or SOURCE_NONE if it has none. */
 uint32_t
 source_find(const struct source_table *table, const struct source_key *key);

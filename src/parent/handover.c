@@ -113,12 +113,14 @@ workers_dispatch(struct parent *parent)
 	const struct sessions *sessions = &parent->sessions;
 	struct workers *workers = &parent->workers;
 
-	for (uint32_t i = 0; i < workers->capacity && workers->idle > 0; i++) {
+	for (uint32_t i = 0;
+	     i < workers->capacity && workers->idle[parent->side] > 0; i++) {
 		if (sessions->suspect.count + sessions->fresh.count +
 			sessions->shunned.count ==
 		    0)
 			return;
-		if (workers->all[i].state == WORKER_IDLE)
+		if (workers->all[i].state == WORKER_IDLE &&
+		    workers->all[i].side == parent->side)
 			hand_over(parent, &workers->all[i]);
 	}
 }
@@ -145,7 +147,7 @@ answer(struct parent *parent, struct worker *worker, const uint8_t *bytes,
 {
 	struct verdict answers[BATCH_MAX];
 	uint32_t count = worker->batch_count;
-	uint32_t names = parent->image.names.count;
+	uint32_t names = parent->editions[worker->side].image.names.count;
 	enum violation violation;
 
 	if (message->has_descriptors)

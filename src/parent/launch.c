@@ -28,18 +28,10 @@
 #define SO_PEEK_OFF 42
 #endif
 
-static const struct image_service *
-service_of(const struct parent *parent, const struct session *session)
-{
-	return image_service(&parent->image, session->service);
-}
-
 static struct launcher *
 launcher_of(struct parent *parent, const struct session *session)
 {
-	const struct image_service *service = service_of(parent, session);
-
-	return &parent->launchers.all[launch_kind(parent, service)];
+	return &parent->launchers.all[session->launcher];
 }
 
 /* As its service shall find it; nothing of ours stays on it. */
@@ -63,7 +55,6 @@ static int
 open_pipes(
     struct parent *parent, struct session *session, int fds[3], size_t *count)
 {
-	const struct image_service *service = service_of(parent, session);
 	uint32_t slot = session_slot(parent, session);
 	int status[2] = { -1, -1 };
 
@@ -76,7 +67,7 @@ open_pipes(
 	if (loop_add(&parent->loop, status[0], 0,
 		loop_token(TOKEN_STATUS, slot)) != 0)
 		return -1;
-	if (service->stderr_to != IMAGE_STDERR_LOG)
+	if (!session->has_stderr_log)
 		return 0;
 	fds[2] = stderr_open(parent, session);
 	if (fds[2] < 0)
@@ -162,8 +153,12 @@ launch_pump(struct parent *parent, struct launcher *launcher)
 void
 launch_choose(struct parent *parent, struct session *session)
 {
-	struct launcher *launcher = launcher_of(parent, session);
+	struct launcher *launcher;
 
+	session->launcher = (uint8_t)launch_index(parent->side,
+	    launch_kind(
+		parent, image_service(&parent->image, session->service)));
+	launcher = launcher_of(parent, session);
 	restore_socket(parent, session);
 	session_enter(parent, session, SESSION_CHOSEN);
 	session_list_push(parent, &launcher->chosen, session);
@@ -187,12 +182,10 @@ launch_give_up(struct parent *parent, struct session *session)
 }
 
 static void
-log_launch_failed(struct parent *parent, const struct session *session,
-    const struct status *failed)
+log_launch_failed(const struct session *session, const struct status *failed)
 {
 	log_begin(LOG_LEVEL_WARNING, "launch-failed");
-	log_text("service",
-	    image_text(&parent->image, service_of(parent, session)->name));
+	log_text("service", session->service_name);
 	log_addr(&session->peer);
 	log_number("session", session->id);
 	log_word("step", step_name(failed->step));
@@ -205,7 +198,7 @@ static void
 end_replied(
     struct parent *parent, struct session *session, const struct status *failed)
 {
-	log_launch_failed(parent, session, failed);
+	log_launch_failed(session, failed);
 	drop_launch(parent, session);
 	session_enter(parent, session, SESSION_FREE);
 }
@@ -253,8 +246,7 @@ log_launch(struct parent *parent, const struct session *session)
 	if (!session_is_logged(session, false))
 		return;
 	log_begin(LOG_LEVEL_INFO, "launch");
-	log_text("service",
-	    image_text(&parent->image, service_of(parent, session)->name));
+	log_text("service", session->service_name);
 	log_addr(&session->peer);
 	log_number("session", session->id);
 	log_number("pid", (uint64_t)session->pid);
@@ -349,6 +341,6 @@ launch_receive(struct parent *parent, uint32_t index)
 void
 launch_receive_all(struct parent *parent)
 {
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
+	for (uint32_t i = 0; i < LAUNCHERS; i++)
 		launch_receive(parent, i);
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "core/image.h"
+#include "parent/edition.h"
 #include "parent/session.h"
 
 struct parent;
@@ -24,7 +25,11 @@ enum launcher_kind {
 	LAUNCHER_KINDS,
 };
 
+#define LAUNCHERS (EDITION_SIDES * LAUNCHER_KINDS)
+
 struct launcher {
+	uint8_t side; /* of the edition that it has the services of */
+	uint8_t kind; /* enum launcher_kind */
 	bool is_wanted;
 	bool is_ready;
 	pid_t pid; /* 0: none */
@@ -37,15 +42,25 @@ struct launcher {
 };
 
 struct launchers {
-	struct launcher all[LAUNCHER_KINDS];
+	struct launcher all[LAUNCHERS]; /* each side's, kind by kind */
 	int program_fd; /* owned */
 };
 
-/* Finds out which are wanted and opens the program. 0, or -1 logged. */
+/* Opens the program. 0, or -1 logged. */
 int launch_init(struct parent *parent);
 
-/* Whether every wanted launcher is ready. */
-bool launch_is_ready(const struct parent *parent);
+/* The launchers that a side's edition needs are wanted from now on. */
+void launch_want(struct parent *parent, uint32_t side);
+
+/* Whether every wanted launcher of this side is ready. */
+bool launch_is_ready(const struct parent *parent, uint32_t side);
+
+/* Its place among all of them. */
+static inline uint32_t
+launch_index(uint32_t side, enum launcher_kind kind)
+{
+	return side * LAUNCHER_KINDS + kind;
+}
 
 /* Which launcher a service comes from. */
 enum launcher_kind

@@ -43,31 +43,45 @@ int
 launch_init(struct parent *parent)
 {
 	struct launchers *launchers = &parent->launchers;
-	uint32_t services = image_count(&parent->image, IMAGE_SERVICES);
 
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
-		launchers->all[i] = (struct launcher){ .channel_fd = -1,
-			.status_fd = -1,
-			.chosen = { .first = SESSION_NONE,
-			    .last = SESSION_NONE,
-			    .use = SESSION_LINK_QUEUE } };
-	for (uint32_t i = 0; i < services; i++) {
-		const struct image_service *service =
-		    image_service(&parent->image, i);
-
-		launchers->all[launch_kind(parent, service)].is_wanted = true;
-	}
+	for (uint32_t i = 0; i < LAUNCHERS; i++)
+		launchers->all[i] =
+		    (struct launcher){ .side = (uint8_t)(i / LAUNCHER_KINDS),
+			    .kind = (uint8_t)(i % LAUNCHER_KINDS),
+			    .channel_fd = -1,
+			    .status_fd = -1,
+			    .chosen = { .first = SESSION_NONE,
+				.last = SESSION_NONE,
+				.use = SESSION_LINK_QUEUE } };
 	launchers->program_fd = programs_open_launcher();
 	return launchers->program_fd < 0 ? -1 : 0;
 }
 
-bool
-launch_is_ready(const struct parent *parent)
+void
+launch_want(struct parent *parent, uint32_t side)
 {
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
-		if (parent->launchers.all[i].is_wanted &&
-		    !parent->launchers.all[i].is_ready)
+	const struct image *image = &parent->editions[side].image;
+	uint32_t services = image_count(image, IMAGE_SERVICES);
+
+	for (uint32_t i = 0; i < services; i++) {
+		enum launcher_kind kind =
+		    launch_kind(parent, image_service(image, i));
+
+		parent->launchers.all[launch_index(side, kind)].is_wanted =
+		    true;
+	}
+}
+
+bool
+launch_is_ready(const struct parent *parent, uint32_t side)
+{
+	for (uint32_t i = 0; i < LAUNCHERS; i++) {
+		const struct launcher *launcher = &parent->launchers.all[i];
+
+		if (launcher->side == side && launcher->is_wanted &&
+		    !launcher->is_ready)
 			return false;
+	}
 	return true;
 }
 
@@ -87,7 +101,8 @@ static void
 start(struct parent *parent, uint32_t index)
 {
 	struct launcher *launcher = &parent->launchers.all[index];
-	const char *const argv[] = { "tcpmuxd-launcher", modes[index], NULL };
+	const char *const argv[] = { "tcpmuxd-launcher", modes[launcher->kind],
+		NULL };
 	int channel[2] = { -1, -1 };
 	int status[2] = { -1, -1 };
 	pid_t pid = -1;
@@ -95,7 +110,8 @@ start(struct parent *parent, uint32_t index)
 	if (channel_pair(channel) == 0 &&
 	    channel_want_sender(channel[0]) == 0 &&
 	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0) {
-		const int fds[] = { channel[1], parent->image_fd, status[1] };
+		const int fds[] = { channel[1],
+			parent->editions[launcher->side].image_fd, status[1] };
 		const struct spawn spawn = {
 			.program_fd = parent->launchers.program_fd,
 			.argv = argv,
@@ -134,7 +150,7 @@ start(struct parent *parent, uint32_t index)
 void
 launch_tend(struct parent *parent)
 {
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
+	for (uint32_t i = 0; i < LAUNCHERS; i++) {
 		struct launcher *launcher = &parent->launchers.all[i];
 
 		if (launcher->is_wanted && launcher->pid == 0 &&
@@ -166,14 +182,14 @@ launch_start_settled(struct parent *parent, uint32_t index)
 	if (said.step == STEP_NONE) {
 		launcher->is_ready = launcher->channel_fd >= 0;
 		log_begin(LOG_LEVEL_DEBUG, "launcher-ready");
-		log_word("mode", modes[index]);
+		log_word("mode", modes[launcher->kind]);
 		log_number("launcher", (uint64_t)launcher->pid);
 		log_end();
 		launch_pump(parent, launcher);
 		return;
 	}
 	log_begin(LOG_LEVEL_ERROR, "launcher-failed");
-	log_word("mode", modes[index]);
+	log_word("mode", modes[launcher->kind]);
 	if (said.step != STEP_COUNT) {
 		log_word("step", step_name(said.step));
 		log_errno((int)said.error);
@@ -184,13 +200,13 @@ launch_start_settled(struct parent *parent, uint32_t index)
 bool
 launch_reap(struct parent *parent, pid_t pid, int status)
 {
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
+	for (uint32_t i = 0; i < LAUNCHERS; i++) {
 		struct launcher *launcher = &parent->launchers.all[i];
 
 		if (launcher->pid != pid)
 			continue;
 		log_begin(LOG_LEVEL_WARNING, "launcher-died");
-		log_word("mode", modes[i]);
+		log_word("mode", modes[launcher->kind]);
 		log_number("launcher", (uint64_t)pid);
 		log_number("status", (uint64_t)(unsigned)status);
 		log_end();
@@ -213,7 +229,7 @@ launch_reap(struct parent *parent, pid_t pid, int status)
 void
 launch_finish(struct parent *parent)
 {
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++) {
+	for (uint32_t i = 0; i < LAUNCHERS; i++) {
 		struct launcher *launcher = &parent->launchers.all[i];
 
 		launcher->is_wanted = false;

@@ -9,10 +9,12 @@
 #include "core/crowd.h"
 #include "core/image.h"
 #include "core/source.h"
+#include "parent/edition.h"
 #include "parent/launch.h"
 #include "parent/listen.h"
 #include "parent/noise.h"
 #include "parent/session.h"
+#include "parent/tables.h"
 #include "parent/workers.h"
 #include "sys/loop.h"
 #include "sys/room.h"
@@ -55,23 +57,25 @@ struct counters {
 
 struct parent {
 	struct loop loop;
-	struct image image;
-	int image_fd; /* owned; what launchers map */
-	int names_fd; /* owned; what parsers map */
-	struct room room;
+	struct image image; /* the policy in force: of this side's edition */
+	struct service_state
+	    *services; /* and what is counted of its services */
+	struct edition editions[EDITION_SIDES];
+	uint32_t side; /* of the one in force */
+	uint32_t service_ids; /* given so far */
+	struct room room; /* the parsers' namespaces, once they are made */
 	struct listeners listeners;
 	struct sessions sessions;
 	struct source_table sources; /* who has how many, and did what */
 	struct source_table shares; /* of which service */
 	struct crowd crowd;
-	uint32_t *service_sessions; /* owned mapping; running, by service */
-	struct rate_bucket *service_rates; /* owned mapping; by service */
 	struct workers workers;
 	struct launchers launchers;
 	struct {
-		uint32_t *buckets; /* owned mapping; slots, by pid */
+		uint32_t *buckets; /* slots, by pid */
 		uint32_t mask;
 	} pids;
+	struct tables tables; /* the memory of these */
 	struct noise noise; /* who had how many lines of the log */
 	struct counters counters;
 	struct rlimit nofile; /* as tcpmuxd was started with */

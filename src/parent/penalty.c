@@ -5,21 +5,27 @@
  */
 #include "parent/penalty.h"
 
-#include <sys/mman.h>
-
 #include "parent/parent.h"
 #include "sys/log.h"
 
-int
-penalty_init(struct parent *parent)
+static struct claim *
+claims_of(const struct workers *workers, uint32_t index)
 {
-	size_t count = (size_t)parent->workers.capacity * CLAIMS_MAX;
-	void *all = mmap(NULL, count * sizeof(struct claim),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct claim *claims = workers->claims.base;
 
-	if (all == MAP_FAILED)
+	return &claims[(size_t)index * CLAIMS_MAX];
+}
+
+int
+penalty_make_room(struct parent *parent, uint32_t count)
+{
+	struct workers *workers = &parent->workers;
+	size_t claims = (size_t)count * CLAIMS_MAX;
+
+	if (shared_grow(&workers->claims, claims * sizeof(struct claim)) != 0)
 		return -1;
-	parent->workers.claims = all;
+	for (uint32_t i = 0; i < workers->capacity; i++)
+		workers->all[i].claims.all = claims_of(workers, i);
 	return 0;
 }
 
@@ -27,9 +33,9 @@ void
 penalty_begin(struct parent *parent, struct worker *worker)
 {
 	struct workers *workers = &parent->workers;
-	size_t index = (size_t)(worker - workers->all);
+	uint32_t index = (uint32_t)(worker - workers->all);
 
-	worker->claims.all = &workers->claims[index * CLAIMS_MAX];
+	worker->claims.all = claims_of(workers, index);
 	claims_begin(&worker->claims, ++workers->started);
 }
 

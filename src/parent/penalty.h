@@ -1,6 +1,8 @@
 #ifndef PARENT_PENALTY_H
 #define PARENT_PENALTY_H
 
+#include <stdint.h>
+
 #include "core/image.h"
 
 struct parent;
@@ -12,8 +14,8 @@ struct worker;
  * pays, for a time, and who is exempt never does.
  */
 
-/* Maps what is written down of workers' words. 0, or -1 with errno. */
-int penalty_init(struct parent *parent);
+/* Room for what is written down of so many workers' words. 0, or -1: errno. */
+int penalty_make_room(struct parent *parent, uint32_t workers);
 
 /* A worker starts: nothing was said by it yet. */
 void penalty_begin(struct parent *parent, struct worker *worker);

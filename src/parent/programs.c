@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/image.h"
-#include "parent/parent.h"
 #include "sys/log.h"
 
 static int
@@ -70,11 +68,8 @@ logged(int fd, const char *name)
 }
 
 int
-programs_open_parser(struct parent *parent)
+programs_open_parser(const char *own)
 {
-	const char *own = image_text(
-	    &parent->image, image_global(&parent->image)->parser_program);
-
 	if (own[0] == '\0')
 		return logged(
 		    open_installed("tcpmuxd-parser"), "tcpmuxd-parser");

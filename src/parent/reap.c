@@ -66,14 +66,11 @@ session_of(struct parent *parent, pid_t pid)
 static void
 log_exit(struct parent *parent, const struct session *session, int status)
 {
-	const struct image_service *service =
-	    image_service(&parent->image, session->service);
-
 	parent->counters.finished++;
 	if (!session_is_logged(session, status != 0))
 		return;
 	log_begin(LOG_LEVEL_INFO, "exit");
-	log_text("service", image_text(&parent->image, service->name));
+	log_text("service", session->service_name);
 	log_addr(&session->peer);
 	log_number("session", session->id);
 	if (WIFSIGNALED(status))

@@ -135,24 +135,13 @@ take_line(struct parent *parent, struct session *session, const uint8_t *name,
 	return VIOLATION_MISMATCH;
 }
 
-/* The record of what this source has of this service. */
-static uint32_t
-share_of(struct parent *parent, const struct session *session)
-{
-	const struct image_global *global = image_global(&parent->image);
-	struct source_key key = source_key(&session->peer, global->count_by_v4,
-	    global->count_by_v6, session->service + 1);
-
-	return source_take(&parent->shares, &key, parent->now_ms);
-}
-
 /* Takes a token of both rates, or of none. */
 static enum refusal
 spend(struct parent *parent, const struct session *session)
 {
 	const struct image_service *service =
 	    image_service(&parent->image, session->service);
-	struct rate_bucket *all = &parent->service_rates[session->service];
+	struct rate_bucket *all = &parent->services[session->service].rate;
 	struct rate_bucket *own = source_rate(&parent->shares, session->share);
 
 	if (session->is_exempt)
@@ -173,10 +162,10 @@ limit_of(struct parent *parent, struct session *session)
 	const struct image_service *service =
 	    image_service(image, session->service);
 
-	if (parent->service_sessions[session->service] >= service->sessions ||
+	if (parent->services[session->service].sessions >= service->sessions ||
 	    parent->sessions.running >= image_global(image)->sessions)
 		return REFUSAL_SESSIONS;
-	session->share = share_of(parent, session);
+	session->share = session_share(parent, session);
 	if (session->share == SOURCE_NONE)
 		return REFUSAL_RESOURCES;
 	if (source_get(&parent->shares, session->share, SOURCE_RUNNING) >=
@@ -205,8 +194,6 @@ decide_service(struct parent *parent, struct session *session)
 	    access_decide(image, session->service, &asker);
 	enum refusal refusal = access_refusals[access.reason];
 
-	session->keeps_leftovers = service->leftovers == IMAGE_LEFTOVERS_KEEP;
-	session->logged = service->logged;
 	if (refusal != REFUSAL_NONE) {
 		penalty_add(parent, session, IMAGE_PENALTY_DENIED);
 		settle_refuse_place(parent, session, refusal, access.place);
@@ -243,8 +230,8 @@ answer_name(struct parent *parent, struct session *session,
 	violation = take_line(
 	    parent, session, name, name_length, answer->length, &is_taken);
 	if (is_taken) {
-		session->service =
-		    image_name_service(&parent->image, answer->name);
+		session_set_service(parent, session,
+		    image_name_service(&parent->image, answer->name));
 		decide_service(parent, session);
 	}
 	return violation;

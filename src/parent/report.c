@@ -144,9 +144,9 @@ tell_descriptors(const struct parent *parent)
 {
 	const struct image_global *global = image_global(&parent->image);
 	uint64_t fixed = 64 + parent->listeners.count +
-	    3 * (uint64_t)(2 * global->parser_workers + WORKERS_SPARE);
+	    3 * WORKERS_A_SEAT * ((uint64_t)global->parser_workers + 1);
 	uint64_t wanted = fixed + global->pending + LIMIT_LINGER_SLOTS +
-	    global->sessions + 2 * LIMIT_LAUNCHES_OPEN * LAUNCHER_KINDS;
+	    global->sessions + 2 * LIMIT_LAUNCHES_OPEN * LAUNCHERS;
 	struct rlimit limit = { 0 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
@@ -201,10 +201,12 @@ tell_leftovers(void)
 static void
 tell_room(const struct parent *parent)
 {
+	enum room_kind kind = parent->editions[parent->side].room;
+
 	log_begin(LOG_LEVEL_NOTICE, "room");
-	log_word("kind", room_word(parent->room.kind));
+	log_word("kind", room_word(kind));
 	log_end();
-	switch (parent->room.kind) {
+	switch (kind) {
 	case ROOM_FULL:
 		break;
 	case ROOM_USER:

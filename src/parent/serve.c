@@ -115,7 +115,7 @@ quiet_ms(struct parent *parent)
 		due_ms = sooner(due_ms, parent->workers.spawn_ms);
 	for (uint32_t i = 0; i < parent->workers.capacity; i++)
 		due_ms = sooner(due_ms, parent->workers.all[i].deadline_ms);
-	for (uint32_t i = 0; i < LAUNCHER_KINDS; i++)
+	for (uint32_t i = 0; i < LAUNCHERS; i++)
 		if (parent->launchers.all[i].spawn_ms > parent->now_ms)
 			due_ms =
 			    sooner(due_ms, parent->launchers.all[i].spawn_ms);
@@ -126,8 +126,9 @@ quiet_ms(struct parent *parent)
 static void
 open_the_door(struct parent *parent)
 {
-	if (parent->phase != PHASE_STARTING || !workers_are_ready(parent) ||
-	    !launch_is_ready(parent))
+	if (parent->phase != PHASE_STARTING ||
+	    !workers_are_ready(parent, parent->side) ||
+	    !launch_is_ready(parent, parent->side))
 		return;
 	if (listen_arm(parent) != 0) {
 		parent->fatal =
@@ -138,7 +139,7 @@ open_the_door(struct parent *parent)
 	log_begin(LOG_LEVEL_NOTICE, "ready");
 	log_number("listeners", parent->listeners.count);
 	log_number("services", image_count(&parent->image, IMAGE_SERVICES));
-	log_number("workers", parent->workers.seats);
+	log_number("workers", workers_seats(parent, parent->side));
 	log_end();
 }
 

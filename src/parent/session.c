@@ -7,11 +7,14 @@
 
 #include <assert.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "core/image.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "sys/fd.h"
+
+_Static_assert(2 * IMAGE_LIMIT_MAX + LIMIT_LINGER_SLOTS <= SESSION_SLOTS_MAX,
+    "every policy's slots have ids");
 
 /* What being in a state counts as. */
 enum session_class {
@@ -98,18 +101,11 @@ session_list_first(struct parent *parent, const struct session_list *list)
 	return session_at(parent, list->first);
 }
 
-int
-sessions_init(struct parent *parent, uint32_t capacity)
+void
+sessions_init(struct parent *parent)
 {
 	struct sessions *sessions = &parent->sessions;
-	/* Shared, so that clone does not have to copy its page tables. */
-	void *slots = mmap(NULL, capacity * sizeof(struct session),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (slots == MAP_FAILED)
-		return -1;
-	sessions->slots = slots;
-	sessions->capacity = capacity;
 	sessions->next_round = 1;
 	list_init(&sessions->free, SESSION_LINK_TIME);
 	list_init(&sessions->deciding, SESSION_LINK_TIME);
@@ -119,8 +115,22 @@ sessions_init(struct parent *parent, uint32_t capacity)
 	list_init(&sessions->fresh, SESSION_LINK_QUEUE);
 	list_init(&sessions->suspect, SESSION_LINK_QUEUE);
 	list_init(&sessions->shunned, SESSION_LINK_QUEUE);
-	for (uint32_t i = 0; i < capacity; i++) {
-		struct session *session = &sessions->slots[i];
+}
+
+int
+sessions_make_room(struct parent *parent, uint32_t capacity)
+{
+	struct sessions *sessions = &parent->sessions;
+
+	if (capacity <= sessions->capacity)
+		return 0;
+	if (shared_grow(&sessions->table, capacity * sizeof(struct session)) !=
+	    0)
+		return -1;
+	sessions->slots = sessions->table.base;
+	while (sessions->capacity < capacity) {
+		struct session *session =
+		    &sessions->slots[sessions->capacity++];
 
 		session->fd = -1;
 		session->status_fd = -1;
@@ -133,9 +143,12 @@ sessions_init(struct parent *parent, uint32_t capacity)
 struct session *
 session_by_id(struct parent *parent, uint64_t id)
 {
-	struct session *session =
-	    session_at(parent, (uint32_t)(id % parent->sessions.capacity));
+	uint32_t slot = (uint32_t)(id % SESSION_SLOTS_MAX);
+	struct session *session;
 
+	if (slot >= parent->sessions.capacity)
+		return NULL;
+	session = session_at(parent, slot);
 	if (session->state == SESSION_FREE || session->id != id)
 		return NULL;
 	return session;
@@ -160,7 +173,7 @@ session_take_fd(
 		return NULL;
 	session_list_remove(parent, &sessions->free, session);
 	*session = (struct session){ .peer = *peer,
-		.id = sessions->next_round++ * sessions->capacity +
+		.id = sessions->next_round++ * SESSION_SLOTS_MAX +
 		    session_slot(parent, session),
 		.accepted_ms = parent->now_ms,
 		.fd = fd,
@@ -169,6 +182,23 @@ session_take_fd(
 		.source = source,
 		.share = SOURCE_NONE };
 	return session;
+}
+
+void
+session_set_service(
+    struct parent *parent, struct session *session, uint32_t service)
+{
+	const struct image_service *chosen =
+	    image_service(&parent->image, service);
+
+	session->service = service;
+	session->service_id = parent->services[service].id;
+	session->tally = service;
+	memcpy(session->service_name, image_text(&parent->image, chosen->name),
+	    chosen->name.length + 1);
+	session->keeps_leftovers = chosen->leftovers == IMAGE_LEFTOVERS_KEEP;
+	session->logged = chosen->logged;
+	session->has_stderr_log = chosen->stderr_to == IMAGE_STDERR_LOG;
 }
 
 /* The list in which a state waits for its deadline; NULL: it has none. */
@@ -250,7 +280,8 @@ class_leave(
 		source_drop(&parent->sources, session->source, SOURCE_RUNNING);
 		source_drop(&parent->shares, session->share, SOURCE_RUNNING);
 		session->share = SOURCE_NONE;
-		parent->service_sessions[session->service]--;
+		if (session->tally != SESSION_NONE)
+			parent->services[session->tally].sessions--;
 		parent->sessions.running--;
 		break;
 	case CLASS_LINGERING:
@@ -275,13 +306,51 @@ class_join(
 	case CLASS_RUNNING:
 		source_add(&parent->sources, session->source, SOURCE_RUNNING);
 		source_add(&parent->shares, session->share, SOURCE_RUNNING);
-		parent->service_sessions[session->service]++;
+		if (session->tally != SESSION_NONE)
+			parent->services[session->tally].sessions++;
 		parent->sessions.running++;
 		break;
 	case CLASS_LINGERING:
 		source_add(&parent->sources, session->source, SOURCE_LINGERING);
 		session->linger_end_ms = parent->now_ms + LIMIT_LINGER_MS;
 		break;
+	}
+}
+
+uint32_t
+session_share(struct parent *parent, const struct session *session)
+{
+	const struct image_global *global = image_global(&parent->image);
+	struct source_key key = source_key(&session->peer, global->count_by_v4,
+	    global->count_by_v6, session->service_id);
+
+	return source_take(&parent->shares, &key, parent->now_ms);
+}
+
+void
+session_count_again(struct parent *parent, struct session *session,
+    bool sources_are_new, bool shares_are_new)
+{
+	static const enum source_count counts[] = {
+		[CLASS_PENDING] = SOURCE_PENDING,
+		[CLASS_RUNNING] = SOURCE_RUNNING,
+		[CLASS_LINGERING] = SOURCE_LINGERING,
+	};
+	const struct image_global *global = image_global(&parent->image);
+	enum session_class class = classes[session->state];
+	struct source_key key = source_key(
+	    &session->peer, global->count_by_v4, global->count_by_v6, 0);
+
+	if (class == CLASS_NONE)
+		return;
+	if (sources_are_new) {
+		session->source =
+		    source_take(&parent->sources, &key, parent->now_ms);
+		source_add(&parent->sources, session->source, counts[class]);
+	}
+	if (shares_are_new && class == CLASS_RUNNING) {
+		session->share = session_share(parent, session);
+		source_add(&parent->shares, session->share, SOURCE_RUNNING);
 	}
 }
 

@@ -7,7 +7,10 @@
 #include <sys/types.h>
 
 #include "core/addr.h"
+#include "core/image.h"
+#include "core/name.h"
 #include "core/reply.h"
+#include "sys/shared.h"
 
 struct parent;
 
@@ -36,6 +39,9 @@ enum session_state {
 
 #define SESSION_NONE UINT32_MAX
 
+/* More slots than any policy can ask for: ids are good whatever it asks for. */
+#define SESSION_SLOTS_MAX (UINT32_C(1) << 21)
+
 enum session_link_use {
 	SESSION_LINK_TIME, /* in the list of its deadline */
 	SESSION_LINK_QUEUE, /* waiting for a worker or a launcher */
@@ -55,7 +61,7 @@ struct session_list {
 /* A plain record: fixed size, no pointer. */
 struct session {
 	struct addr peer;
-	uint64_t id; /* never used twice; id % slots is the slot */
+	uint64_t id; /* never used twice; id % SESSION_SLOTS_MAX is the slot */
 	uint64_t generation; /* of the open handover; 0: none is open */
 	int64_t accepted_ms;
 	int64_t deadline_ms; /* of its state */
@@ -66,7 +72,9 @@ struct session {
 	pid_t pid; /* 0: not known; good until reaped */
 	uint32_t next_pid; /* the next slot with the same hash of its pid */
 	uint32_t source, share; /* records of what it is counted on */
-	uint32_t service;
+	uint32_t service; /* in the policy that it was decided under */
+	uint32_t service_id; /* its service_state's */
+	uint32_t tally; /* in the policy in force; SESSION_NONE: not there */
 	uint32_t listener;
 	uint32_t waits_for; /* id of the worker's claims that wants more */
 	uint32_t drained_bytes; /* thrown away since it was refused */
@@ -75,7 +83,9 @@ struct session {
 	uint16_t seen; /* bytes of its line that a parser has seen */
 	uint16_t stderr_held; /* bytes in stderr_line */
 	char stderr_line[512]; /* of its service, not yet at its end */
+	char service_name[NAME_MAX_BYTES + 1];
 	uint8_t state; /* enum session_state */
+	uint8_t launcher; /* that has its service launched */
 	bool is_registered; /* fd is in the loop */
 	bool has_line; /* its line was whole and is taken out */
 	bool is_final; /* its FIN was seen */
@@ -83,12 +93,14 @@ struct session {
 	bool is_suspect; /* to be handed over alone */
 	bool is_shunned; /* and after all others: it was alone already */
 	bool keeps_leftovers;
+	bool has_stderr_log;
 	bool is_exempt; /* from rates and penalties */
 	uint8_t logged; /* enum image_logged; of its service */
 };
 
 struct sessions {
-	struct session *slots; /* owned mapping */
+	struct session *slots; /* in the mapping below */
+	struct shared table; /* owned */
 	uint32_t capacity;
 	uint64_t next_round; /* for ids */
 	struct session_list free;
@@ -97,8 +109,24 @@ struct sessions {
 	uint32_t running;
 };
 
-/* Maps and empties the table. 0, or -1 with errno. */
-int sessions_init(struct parent *parent, uint32_t capacity);
+/* An empty table without a slot. */
+void sessions_init(struct parent *parent);
+
+/*
+ * Makes it at least as large; who is in it keeps slot and id, but is moved.
+ * 0, or -1 with errno.
+ */
+int sessions_make_room(struct parent *parent, uint32_t capacity);
+
+/*
+ * The tables of sources and shares are new, and empty but for what they
+ * remember: counts in each that is marked so what the session is counted on.
+ */
+void session_count_again(struct parent *parent, struct session *session,
+    bool sources_are_new, bool shares_are_new);
+
+/* The record of what its source has of its service; SOURCE_NONE: no room. */
+uint32_t session_share(struct parent *parent, const struct session *session);
 
 /* The slot's number, and the other way. */
 struct session *session_at(struct parent *parent, uint32_t slot);
@@ -119,6 +147,13 @@ session_asker(const struct parent *parent, const struct session *session);
  */
 struct session *session_take_fd(
     struct parent *parent, int fd, const struct addr *peer, uint32_t source);
+
+/*
+ * It is this service that it asks for: takes down all that is needed of the
+ * service until the session's end, which may come under another policy.
+ */
+void session_set_service(
+    struct parent *parent, struct session *session, uint32_t service);
 
 /* Goes from its state to the next one. Entering SESSION_FREE closes all. */
 void session_enter(

@@ -105,9 +105,7 @@ log_refusal(
 		noise_begin(parent, &session->peer, "refuse");
 	log_word("reason", reasons[refusal]);
 	if (is_about_service(refusal))
-		log_text("service",
-		    image_text(&parent->image,
-			image_service(&parent->image, session->service)->name));
+		log_text("service", session->service_name);
 	log_session(parent, session);
 }
 

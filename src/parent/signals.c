@@ -52,7 +52,7 @@ log_counts(const struct parent *parent)
 	uint64_t running = 0;
 
 	for (uint32_t i = 0; i < services; i++)
-		running += parent->service_sessions[i];
+		running += parent->services[i].sessions;
 	log_number("service_sessions", running);
 	log_number("sources_busy", source_busy(&parent->sources));
 	log_number("shares_busy", source_busy(&parent->shares));

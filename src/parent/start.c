@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -22,7 +21,6 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/log.h"
-#include "sys/memfd.h"
 
 static int
 failed(const char *what)
@@ -42,22 +40,19 @@ load_image(struct parent *parent, const char *policy_path, bool is_verbose)
 {
 	const struct loader_options options = { .policy_path = policy_path,
 		.is_verbose = is_verbose };
-	size_t size;
-	const void *bytes;
-	enum image_error error;
+	struct edition *edition = &parent->editions[parent->side];
+	const char *step, *text;
+	int image_fd = loader_run(&options, STDERR_FILENO, LIMIT_LOADER_MS);
 
-	parent->image_fd = loader_run(&options, STDERR_FILENO, LIMIT_LOADER_MS);
-	if (parent->image_fd < 0)
+	if (image_fd < 0)
 		return errno == EINVAL ? -1 : failed("load");
-	bytes = memfd_map(parent->image_fd, &size);
-	if (bytes == NULL)
-		return failed("map-image");
-	error = image_init(&parent->image, bytes, size);
-	if (error == IMAGE_OK)
-		return 0;
+	step = edition_open(edition, image_fd, &text);
+	parent->image = edition->image;
+	if (step == NULL || text == NULL)
+		return step == NULL ? 0 : failed(step);
 	log_begin(LOG_LEVEL_ERROR, "start-failed");
-	log_word("step", "check-image");
-	log_text("text", image_error_text(error));
+	log_word("step", step);
+	log_text("text", text);
 	log_end();
 	log_flush();
 	return -1;
@@ -93,99 +88,20 @@ open_log(struct parent *parent, bool is_debug)
 	(void)failed("log");
 }
 
-static void *
-map_table(size_t bytes)
-{
-	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return table == MAP_FAILED ? NULL : table;
-}
-
+/* All that comes of the policy before anybody is started or served. */
 static int
-make_pid_index(struct parent *parent, uint32_t slots)
+make_edition(struct parent *parent)
 {
-	uint32_t buckets = 1024;
+	struct edition *edition = &parent->editions[parent->side];
+	const char *step = edition_prepare(parent, edition, NULL);
+	uint32_t seats = image_global(&parent->image)->parser_workers;
 
-	while (buckets < slots)
-		buckets *= 2;
-	parent->pids.buckets = map_table(buckets * sizeof(uint32_t));
-	if (parent->pids.buckets == NULL)
-		return -1;
-	parent->pids.mask = buckets - 1;
-	for (uint32_t i = 0; i < buckets; i++)
-		parent->pids.buckets[i] = SESSION_NONE;
-	return 0;
-}
-
-/* Sources that can be connected, at least; and how many are remembered. */
-static uint32_t
-count_sources(const struct image_global *global, uint32_t slots)
-{
-	return global->sources > slots ? global->sources : slots;
-}
-
-/* What sources have of services: remembered only where a rate needs it. */
-static uint32_t
-count_shares(const struct parent *parent)
-{
-	const struct image_global *global = image_global(&parent->image);
-
-	for (uint32_t i = 0; i < image_count(&parent->image, IMAGE_SERVICES);
-	     i++)
-		if (image_service(&parent->image, i)->source_rate.tokens > 0)
-			return count_sources(global, global->sessions + 1);
-	return global->sessions + 1;
-}
-
-/* Everything that grows with connections, once and for all. */
-static int
-make_tables(struct parent *parent)
-{
-	const struct image_global *global = image_global(&parent->image);
-	uint32_t services = image_count(&parent->image, IMAGE_SERVICES);
-	uint32_t slots =
-	    global->pending + global->sessions + LIMIT_LINGER_SLOTS;
-	uint8_t key[SOURCE_HASH_KEY_BYTES];
-	/* One for the newcomer, who comes in before another has to go. */
-	uint32_t source_count = count_sources(global, slots + 1);
-	uint32_t share_count = count_shares(parent);
-	void *sources = map_table(source_table_bytes(source_count));
-	void *shares = map_table(source_table_bytes(share_count));
-	void *crowd = map_table(crowd_bytes(slots, global->pending));
-
-	parent->service_sessions = map_table((services + 1) * sizeof(uint32_t));
-	parent->service_rates =
-	    map_table((services + 1) * sizeof(struct rate_bucket));
-	if (sources == NULL || shares == NULL || crowd == NULL ||
-	    parent->service_sessions == NULL || parent->service_rates == NULL ||
-	    getentropy(key, sizeof(key)) != 0 ||
-	    make_pid_index(parent, slots) != 0)
+	if (step != NULL)
+		return failed(step);
+	parent->services = edition_services(edition);
+	if (tables_init(parent) != 0 || workers_make_room(parent, seats) != 0 ||
+	    noise_init(parent) != 0)
 		return failed("tables");
-	source_table_init(&parent->sources, sources, source_count,
-	    global->penalty_max_ms, key);
-	source_table_init(&parent->shares, shares, share_count, 0, key);
-	crowd_init(&parent->crowd, crowd, slots, global->pending, key);
-	if (sessions_init(parent, slots) != 0 || noise_init(parent) != 0)
-		return failed("tables");
-	return 0;
-}
-
-static int
-make_rooms(struct parent *parent)
-{
-	const struct image_global *global = image_global(&parent->image);
-	enum room_kind kind = parent->is_root ? ROOM_FULL : ROOM_USER;
-	size_t size;
-	const void *names = image_names_bytes(&parent->image, &size);
-
-	if (global->room == IMAGE_ROOM_REDUCED)
-		kind = ROOM_REDUCED;
-	parent->names_fd = memfd_seal("tcpmuxd-names", names, size);
-	if (parent->names_fd < 0)
-		return failed("names");
-	if (room_prepare(&parent->room, kind) != 0)
-		return failed("room");
 	/* Services of `user self` are our own user: they shall not look in. */
 	if (prctl(PR_SET_DUMPABLE, 0) != 0)
 		return failed("dumpable");
@@ -197,23 +113,25 @@ prepare(struct parent *parent)
 {
 	if (loop_init(&parent->loop) != 0 || signals_init(parent) != 0)
 		return failed("signals");
-	if (listen_open(parent) != 0 || make_tables(parent) != 0 ||
-	    make_rooms(parent) != 0)
+	if (listen_open(parent) != 0 || make_edition(parent) != 0)
 		return -1;
 	if (report_reduce_capabilities(parent) != 0)
 		return failed("capabilities");
 	report_start(parent);
-	return workers_init(parent) != 0 || launch_init(parent) != 0 ? -1 : 0;
+	if (launch_init(parent) != 0)
+		return -1;
+	launch_want(parent, parent->side);
+	return 0;
 }
 
 enum exit_status
 start(const char *policy_path, bool is_verbose, bool is_debug)
 {
-	static struct parent parent = { .image_fd = -1,
-		.names_fd = -1,
-		.signal_fd = -1,
+	static struct parent parent = { .signal_fd = -1,
 		.phase = PHASE_STARTING };
 
+	for (uint32_t i = 0; i < EDITION_SIDES; i++)
+		parent.editions[i] = EDITION_NONE;
 	parent.is_root = geteuid() == 0;
 	parent.now_ms = clock_now_ms();
 	week_begin(&parent.week);

@@ -38,13 +38,10 @@ stderr_open(struct parent *parent, struct session *session)
 static void
 log_held(struct parent *parent, struct session *session)
 {
-	const struct image_service *service =
-	    image_service(&parent->image, session->service);
-
 	if (session->stderr_held == 0)
 		return;
 	log_begin(LOG_LEVEL_NOTICE, "stderr");
-	log_text("service", image_text(&parent->image, service->name));
+	log_text("service", session->service_name);
 	log_number("session", session->id);
 	log_bytes("text", session->stderr_line, session->stderr_held);
 	log_end();

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +19,6 @@
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/penalty.h"
-#include "parent/programs.h"
 #include "parent/recheck.h"
 #include "parent/settle.h"
 #include "sys/channel.h"
@@ -34,28 +32,30 @@ index_of(const struct parent *parent, const struct worker *worker)
 }
 
 int
-workers_init(struct parent *parent)
+workers_make_room(struct parent *parent, uint32_t seats)
 {
 	struct workers *workers = &parent->workers;
-	const struct image_global *global = image_global(&parent->image);
-	void *all;
+	uint32_t wanted = WORKERS_A_SEAT * (seats + 1);
 
-	workers->seats = global->parser_workers;
-	workers->capacity = 2 * workers->seats + WORKERS_SPARE;
-	workers->program_fd = programs_open_parser(parent);
-	if (workers->program_fd < 0)
+	if (wanted <= workers->capacity)
+		return 0;
+	if (penalty_make_room(parent, wanted) != 0 ||
+	    shared_grow(&workers->table, wanted * sizeof(struct worker)) != 0)
 		return -1;
-	all = mmap(NULL, workers->capacity * sizeof(struct worker),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (all == MAP_FAILED || penalty_init(parent) != 0)
-		return -1;
-	workers->all = all;
-	for (uint32_t i = 0; i < workers->capacity; i++)
-		workers->all[i] = (struct worker){ .state = WORKER_EMPTY,
-			.channel_fd = -1,
-			.status_fd = -1,
-			.count_fd = -1 };
+	workers->all = workers->table.base;
+	while (workers->capacity < wanted)
+		workers->all[workers->capacity++] =
+		    (struct worker){ .state = WORKER_EMPTY,
+			    .channel_fd = -1,
+			    .status_fd = -1,
+			    .count_fd = -1 };
 	return 0;
+}
+
+uint32_t
+workers_seats(const struct parent *parent, uint32_t side)
+{
+	return image_global(&parent->editions[side].image)->parser_workers;
 }
 
 void
@@ -63,9 +63,9 @@ worker_enter(struct parent *parent, struct worker *worker,
     enum worker_state state, int64_t limit_ms)
 {
 	if (worker->state == WORKER_IDLE)
-		parent->workers.idle--;
+		parent->workers.idle[worker->side]--;
 	if (state == WORKER_IDLE)
-		parent->workers.idle++;
+		parent->workers.idle[worker->side]++;
 	worker->state = state;
 	worker->deadline_ms = limit_ms == 0 ? 0 : parent->now_ms + limit_ms;
 }
@@ -80,23 +80,23 @@ has_seat(const struct worker *worker)
 }
 
 static uint32_t
-count_seated(const struct parent *parent, bool only_greeted)
+count_seated(const struct parent *parent, uint32_t side, bool only_greeted)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < parent->workers.capacity; i++) {
 		const struct worker *worker = &parent->workers.all[i];
 
-		count += has_seat(worker) &&
+		count += worker->side == side && has_seat(worker) &&
 		    (!only_greeted || worker->state != WORKER_STARTING);
 	}
 	return count;
 }
 
 bool
-workers_are_ready(const struct parent *parent)
+workers_are_ready(const struct parent *parent, uint32_t side)
 {
-	return count_seated(parent, true) >= parent->workers.seats;
+	return count_seated(parent, side, true) >= workers_seats(parent, side);
 }
 
 static void
@@ -136,9 +136,11 @@ open_count(pid_t pid)
 }
 
 static void
-start(struct parent *parent, struct worker *worker)
+start(struct parent *parent, struct worker *worker, uint32_t side)
 {
-	const struct image_global *global = image_global(&parent->image);
+	const struct edition *edition = &parent->editions[side];
+	const struct image_global *global = image_global(&edition->image);
+	struct room room = parent->room;
 	uid_t uid = parent->is_root ? global->parser_uid : geteuid();
 	gid_t gid = parent->is_root ? global->parser_gid : getegid();
 	int channel[2] = { -1, -1 };
@@ -146,10 +148,11 @@ start(struct parent *parent, struct worker *worker)
 	int count_fd = -1;
 	pid_t pid = -1;
 
+	room.kind = edition->room;
 	if (channel_pair(channel) == 0 &&
 	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0)
-		pid = room_spawn(&parent->room, parent->workers.program_fd,
-		    channel[1], parent->names_fd, status[1], uid, gid);
+		pid = room_spawn(&room, edition->parser_fd, channel[1],
+		    edition->names_fd, status[1], uid, gid);
 	if (pid > 0)
 		count_fd = open_count(pid);
 	/* Without /proc nobody can be counted; for want of a descriptor of
@@ -165,6 +168,7 @@ start(struct parent *parent, struct worker *worker)
 		fd_close(&count_fd);
 	} else {
 		*worker = (struct worker){ .pid = pid,
+			.side = (uint8_t)side,
 			.channel_fd = channel[0],
 			.status_fd = status[0],
 			.count_fd = count_fd,
@@ -311,23 +315,31 @@ tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 	}
 }
 
-void
-workers_tend(struct parent *parent)
+static void
+fill_seats(struct parent *parent, uint32_t side)
 {
-	struct workers *workers = &parent->workers;
-	bool is_ready = workers_are_ready(parent);
+	uint32_t seats = workers_seats(parent, side);
 
-	for (uint32_t i = 0; i < workers->capacity; i++)
-		tend_one(parent, &workers->all[i], is_ready);
-	for (uint32_t seated = count_seated(parent, false);
-	     seated < workers->seats && parent->now_ms >= workers->spawn_ms;
+	for (uint32_t seated = count_seated(parent, side, false);
+	     seated < seats && parent->now_ms >= parent->workers.spawn_ms;
 	     seated++) {
 		struct worker *worker = empty_place(parent);
 
 		if (worker == NULL)
 			return;
-		start(parent, worker);
+		start(parent, worker, side);
 	}
+}
+
+void
+workers_tend(struct parent *parent)
+{
+	struct workers *workers = &parent->workers;
+	bool is_ready = workers_are_ready(parent, parent->side);
+
+	for (uint32_t i = 0; i < workers->capacity; i++)
+		tend_one(parent, &workers->all[i], is_ready);
+	fill_seats(parent, parent->side);
 }
 
 /* What it said of its room before it died, if it died of that. */

@@ -10,6 +10,8 @@
 #include "core/claim.h"
 #include "core/message.h"
 #include "core/verdict.h"
+#include "parent/edition.h"
+#include "sys/shared.h"
 
 struct parent;
 struct session;
@@ -36,6 +38,7 @@ struct worker {
 	bool is_old; /* to leave as soon as another is there */
 	bool is_killed; /* by us */
 	bool was_told; /* to leave */
+	uint8_t side; /* of the edition whose names it knows */
 	struct handover batch[BATCH_MAX];
 	uint32_t batch_count;
 	uint32_t verdicts; /* answers given */
@@ -44,27 +47,28 @@ struct worker {
 	int64_t deadline_ms; /* of its state; 0: none */
 };
 
-/* Seats, a successor for each, and a few on their way out. */
-#define WORKERS_SPARE 4u
+/* Seats, a successor for each, a reload's for each, some on their way out. */
+#define WORKERS_A_SEAT 4u
 
 struct workers {
-	struct worker *all; /* owned mapping */
-	struct claim *claims; /* owned mapping; CLAIMS_MAX of each */
-	uint32_t capacity, seats;
+	struct worker *all; /* in the mapping below */
+	struct shared table; /* owned; of struct worker */
+	struct shared claims; /* owned; CLAIMS_MAX of each */
+	uint32_t capacity;
 	uint32_t started; /* workers, ever */
-	int program_fd; /* owned; the parser, opened once */
 	uint64_t generation; /* of the last handover */
 	int64_t spawn_ms; /* not before then is another started */
 	int64_t backoff_ms; /* to be added next time; 0: none yet */
-	uint32_t idle;
+	uint32_t idle[EDITION_SIDES];
 	bool had_suspect; /* in the last batch: then it is the others' turn */
 };
 
-/* Opens the program and makes the table; starts nobody. 0, or -1 logged. */
-int workers_init(struct parent *parent);
+/* Makes room in the table for so many seats; starts nobody. 0, or -1: errno. */
+int workers_make_room(struct parent *parent, uint32_t seats);
 
-/* Whether every seat has a worker that has greeted. */
-bool workers_are_ready(const struct parent *parent);
+/* The seats of a side's edition; whether each has a worker that greeted. */
+uint32_t workers_seats(const struct parent *parent, uint32_t side);
+bool workers_are_ready(const struct parent *parent, uint32_t side);
 
 /* Starts, retires and kills as it is due. */
 void workers_tend(struct parent *parent);
