@@ -8,9 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,15 +19,8 @@
 #include "parent/penalty.h"
 #include "parent/recheck.h"
 #include "parent/settle.h"
-#include "sys/channel.h"
 #include "sys/fd.h"
 #include "sys/log.h"
-
-static uint32_t
-index_of(const struct parent *parent, const struct worker *worker)
-{
-	return (uint32_t)(worker - parent->workers.all);
-}
 
 int
 workers_make_room(struct parent *parent, uint32_t seats)
@@ -99,89 +90,6 @@ workers_are_ready(const struct parent *parent, uint32_t side)
 	return count_seated(parent, side, true) >= workers_seats(parent, side);
 }
 
-static void
-add_backoff(struct parent *parent)
-{
-	struct workers *workers = &parent->workers;
-
-	if (workers->backoff_ms == 0)
-		workers->backoff_ms = LIMIT_BACKOFF_MIN_MS;
-	else
-		workers->backoff_ms *= 2;
-	if (workers->backoff_ms > LIMIT_BACKOFF_MAX_MS)
-		workers->backoff_ms = LIMIT_BACKOFF_MAX_MS;
-	workers->spawn_ms = parent->now_ms + workers->backoff_ms;
-}
-
-static void
-log_spawn_failed(struct parent *parent, int error)
-{
-	log_begin(LOG_LEVEL_ERROR, "worker-failed");
-	log_word("step", "clone");
-	log_errno(error);
-	log_end();
-	add_backoff(parent);
-	if (parent->phase == PHASE_STARTING)
-		parent->fatal = "the parser cannot be started";
-}
-
-/* Its descriptors are counted through a directory that outlives exec. */
-static int
-open_count(pid_t pid)
-{
-	char path[32];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-static void
-start(struct parent *parent, struct worker *worker, uint32_t side)
-{
-	const struct edition *edition = &parent->editions[side];
-	const struct image_global *global = image_global(&edition->image);
-	struct room room = parent->room;
-	uid_t uid = parent->is_root ? global->parser_uid : geteuid();
-	gid_t gid = parent->is_root ? global->parser_gid : getegid();
-	int channel[2] = { -1, -1 };
-	int status[2] = { -1, -1 };
-	int count_fd = -1;
-	pid_t pid = -1;
-
-	room.kind = edition->room;
-	if (channel_pair(channel) == 0 &&
-	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0)
-		pid = room_spawn(&room, edition->parser_fd, channel[1],
-		    edition->names_fd, status[1], uid, gid);
-	if (pid > 0)
-		count_fd = open_count(pid);
-	/* Without /proc nobody can be counted; for want of a descriptor of
-	 * ours nobody goes uncounted. */
-	if (pid < 0 || (count_fd < 0 && (errno == EMFILE || errno == ENFILE)) ||
-	    loop_add(&parent->loop, channel[0], EPOLLIN,
-		loop_token(TOKEN_WORKER, index_of(parent, worker))) != 0) {
-		log_spawn_failed(parent, errno);
-		if (pid > 0)
-			(void)kill(pid, SIGKILL);
-		fd_close(&channel[0]);
-		fd_close(&status[0]);
-		fd_close(&count_fd);
-	} else {
-		*worker = (struct worker){ .pid = pid,
-			.side = (uint8_t)side,
-			.channel_fd = channel[0],
-			.status_fd = status[0],
-			.count_fd = count_fd,
-			.started_ms = parent->now_ms,
-			.audited_ms = parent->now_ms };
-		penalty_begin(parent, worker);
-		worker_enter(parent, worker, WORKER_STARTING, LIMIT_START_MS);
-		parent->counters.workers_started++;
-	}
-	fd_close(&channel[1]);
-	fd_close(&status[1]);
-}
-
 static struct worker *
 empty_place(struct parent *parent)
 {
@@ -246,7 +154,7 @@ workers_convict(
 	log_end();
 	penalty_wipe(parent, worker);
 	put_down(parent, worker);
-	add_backoff(parent);
+	workers_back_off(parent);
 }
 
 /*
@@ -293,7 +201,7 @@ tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 		if (parent->now_ms < worker->deadline_ms)
 			break;
 		/* Perhaps it is we who are late: its answer may be there. */
-		workers_receive(parent, index_of(parent, worker));
+		workers_receive(parent, worker_index(parent, worker));
 		if (worker->state == WORKER_BUSY)
 			workers_convict(parent, worker, VIOLATION_SILENCE);
 		break;
@@ -327,7 +235,7 @@ fill_seats(struct parent *parent, uint32_t side)
 
 		if (worker == NULL)
 			return;
-		start(parent, worker, side);
+		worker_start(parent, worker, side);
 	}
 }
 
@@ -424,7 +332,7 @@ workers_reap(
 		log_exit(worker, status);
 	}
 	if (is_own_doing) {
-		add_backoff(parent);
+		workers_back_off(parent);
 		penalty_wipe(parent, worker);
 		if (worker->batch_count == 1)
 			refuse_crasher(parent, worker);

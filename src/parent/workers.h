@@ -83,6 +83,16 @@ void workers_receive(struct parent *parent, uint32_t index);
 bool workers_reap(
     struct parent *parent, pid_t pid, int status, const struct rusage *usage);
 
+/* Its place in the table. */
+uint32_t worker_index(const struct parent *parent, const struct worker *worker);
+
+/* Starts one in an empty place; if that fails, it stays one, and it is logged.
+ */
+void worker_start(struct parent *parent, struct worker *worker, uint32_t side);
+
+/* Something went wrong with one: the next is started a little later. */
+void workers_back_off(struct parent *parent);
+
 /* Goes from its state to the next, with limit_ms for it (0: no limit). */
 void worker_enter(struct parent *parent, struct worker *worker,
     enum worker_state state, int64_t limit_ms);
