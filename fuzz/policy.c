@@ -1,9 +1,13 @@
 /*
  * Fuzzes the policy language: whatever the text, it parses or it is refused
- * with a problem that can be shown. Built by afl-clang-fast or clang with
+ * with a problem that can be shown; and what parses means the same once it is
+ * printed. Built by afl-clang-fast or clang with
  * -fsanitize=fuzzer, linked with libcore.a.
  */
 #include "core/policy_parse.h"
+#include "core/policy_print.h"
+
+#include "../tests/unit/policy_same.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +58,8 @@ check_policy(const struct policy *policy)
 		check_words(policy, service->aliases);
 		check_words(policy, service->groups);
 		check_words(policy, service->capabilities);
-		if (service->exec.count == 0 || service->rules.count == 0 ||
+		if ((service->exec.count == 0) != service->is_trap ||
+		    service->rules.count == 0 ||
 		    service->rules.first + service->rules.count >
 			policy->rule_count)
 			abort();
@@ -75,10 +80,66 @@ check_policy(const struct policy *policy)
 	}
 }
 
+enum {
+	ARENA_BYTES = 1 << 22,
+	PRINTED_BYTES = 1 << 22,
+};
+
+struct printed {
+	char bytes[PRINTED_BYTES];
+	size_t length;
+	bool is_full;
+};
+
+static void
+write_bytes(void *context, const char *bytes, size_t length)
+{
+	struct printed *printed = context;
+
+	if (length > sizeof(printed->bytes) - printed->length)
+		printed->is_full = true;
+	if (printed->is_full)
+		return;
+	memcpy(printed->bytes + printed->length, bytes, length);
+	printed->length += length;
+}
+
+static void
+ignore_problem(
+    void *context, struct place place, bool is_warning, const char *message)
+{
+	(void)context;
+	(void)place;
+	(void)message;
+	if (!is_warning)
+		abort();
+}
+
+/* Unless a few long defaults make many services longer than it is worth. */
+static void
+check_printed(const struct policy *policy)
+{
+	static _Alignas(16) uint8_t memory[4 * ARENA_BYTES];
+	static struct printed printed;
+	const struct policy_sink sink = { write_bytes, &printed };
+	struct arena arena = { .base = memory, .size = sizeof(memory) };
+	struct policy_report report = { ignore_problem, NULL };
+	struct policy again;
+
+	printed.length = 0;
+	printed.is_full = false;
+	policy_print(policy, &sink);
+	if (printed.is_full)
+		return;
+	if (policy_parse(&again, printed.bytes, printed.length, 0, &arena,
+		&report) != POLICY_OK ||
+	    policy_difference(policy, &again) != NULL)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	enum { ARENA_BYTES = 1 << 22 };
 	static _Alignas(16) uint8_t memory[ARENA_BYTES];
 	unsigned errors = 0;
 	struct arena arena = { .base = memory, .size = ARENA_BYTES };
@@ -89,6 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	    &policy, (const char *)bytes, length, 0, &arena, &report)) {
 	case POLICY_OK:
 		check_policy(&policy);
+		check_printed(&policy);
 		/* fallthrough */
 	case POLICY_ARENA_FULL:
 		if (errors != 0)

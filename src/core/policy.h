@@ -142,4 +142,7 @@ struct policy {
 	struct word log_facility; /* length 0: daemon */
 };
 
+/* What per_source comes to. */
+uint32_t policy_service_per_source(const struct policy_service *service);
+
 #endif

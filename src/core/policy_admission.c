@@ -88,23 +88,16 @@ void
 policy_take_penalty(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const kinds[] = { [IMAGE_PENALTY_MALFORMED] =
-						 "malformed",
-		[IMAGE_PENALTY_UNKNOWN] = "unknown",
-		[IMAGE_PENALTY_DENIED] = "denied",
-		[IMAGE_PENALTY_TIMEOUT] = "timeout",
-		[IMAGE_PENALTY_CRASH] = "crash",
-		[IMAGE_PENALTY_TRAP] = "trap",
-		[IMAGE_PENALTIES] = NULL };
 	uint32_t kind = 0;
 	uint32_t most_ms = PENALTY_MOST_MS;
 
-	if (!policy_choice(parser, &line->words[1], kinds, &kind))
+	if (!policy_choice(
+		parser, &line->words[1], policy_penalty_words, &kind))
 		return;
 	if (parser->penalties[kind].line != 0) {
 		policy_complain(parser, line->words[1].place,
 		    "'penalty %s' is given twice: the first is in line %u",
-		    kinds[kind], parser->penalties[kind].line);
+		    policy_penalty_words[kind], parser->penalties[kind].line);
 		return;
 	}
 	parser->penalties[kind] = line->words[1].place;

@@ -202,12 +202,9 @@ policy_take_recycle(
 void
 policy_take_room(struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const rooms[] = { [IMAGE_ROOM_FULL] = "full",
-		[IMAGE_ROOM_REDUCED] = "reduced",
-		NULL };
 	uint32_t room = 0;
 
-	if (policy_choice(parser, &line->words[1], rooms, &room))
+	if (policy_choice(parser, &line->words[1], policy_room_words, &room))
 		parser->policy->room = (enum image_room)room;
 }
 

@@ -9,9 +9,6 @@
 
 enum { DAYS = 7, TIME_LENGTH = 5 /* HH:MM */ };
 
-static const char *const days[DAYS] = { "mon", "tue", "wed", "thu", "fri",
-	"sat", "sun" };
-
 /* The text up to a byte; what is behind it stays in `rest`. */
 static struct text
 cut(struct text *rest, char byte)
@@ -41,11 +38,11 @@ read_day(struct policy_parser *parser, struct place place, struct text text,
 	struct suggestion nearest = { NULL, 0 };
 
 	for (uint32_t i = 0; i < DAYS; i++) {
-		if (policy_text_is(text, days[i])) {
+		if (policy_text_is(text, policy_day_words[i])) {
 			*day = i;
 			return true;
 		}
-		suggest_consider(&nearest, text, days[i]);
+		suggest_consider(&nearest, text, policy_day_words[i]);
 	}
 	policy_complain_nearest(parser, place, &nearest,
 	    "'%.*s' is not a day: mon, tue, wed, thu, fri, sat or sun",
@@ -70,7 +67,7 @@ read_range(struct policy_parser *parser, struct place place, struct text text,
 	if (has_byte(text, '-') && last == day) {
 		policy_complain(parser, place,
 		    "'%.*s' is one day: write '%s', or 'mon-sun' for every day",
-		    SHOWN(text), days[day]);
+		    SHOWN(text), policy_day_words[day]);
 		return false;
 	}
 	*range = (uint8_t)(1u << day);

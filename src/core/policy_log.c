@@ -16,17 +16,13 @@ policy_set_log(struct policy *policy)
 void
 policy_take_log_to(struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const sinks[] = { [IMAGE_LOG_STDERR] = "stderr",
-		[IMAGE_LOG_SYSLOG] = "syslog",
-		[IMAGE_LOG_JOURNAL] = "journal",
-		NULL };
 	static const char *const facilities[] = { "daemon", "auth", "authpriv",
 		"cron", "ftp", "lpr", "mail", "news", "user", "uucp", "local0",
 		"local1", "local2", "local3", "local4", "local5", "local6",
 		"local7", NULL };
 	uint32_t sink = 0, facility;
 
-	if (!policy_choice(parser, &line->words[1], sinks, &sink))
+	if (!policy_choice(parser, &line->words[1], policy_sink_words, &sink))
 		return;
 	parser->policy->log_sink = (enum image_log_sink)sink;
 	if (line->count == 2)
@@ -42,12 +38,10 @@ void
 policy_take_log_format(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const formats[] = {
-		[IMAGE_LOG_LOGFMT] = "logfmt", [IMAGE_LOG_JSON] = "json", NULL
-	};
 	uint32_t format = 0;
 
-	if (policy_choice(parser, &line->words[1], formats, &format))
+	if (policy_choice(
+		parser, &line->words[1], policy_format_words, &format))
 		parser->policy->log_format = (enum image_log_format)format;
 }
 
@@ -55,13 +49,10 @@ void
 policy_take_log_addresses(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const choices[] = { [IMAGE_ADDRESSES_FULL] = "full",
-		[IMAGE_ADDRESSES_MASKED] = "masked",
-		[IMAGE_ADDRESSES_NONE] = "none",
-		NULL };
 	uint32_t addresses = 0;
 
-	if (policy_choice(parser, &line->words[1], choices, &addresses))
+	if (policy_choice(
+		parser, &line->words[1], policy_addresses_words, &addresses))
 		parser->policy->log_addresses = (enum image_addresses)addresses;
 }
 
@@ -85,12 +76,9 @@ policy_take_log_limit(
 void
 policy_take_log(struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const choices[] = { [IMAGE_LOGGED_ALL] = "all",
-		[IMAGE_LOGGED_FAILURES] = "failures",
-		[IMAGE_LOGGED_NONE] = "none",
-		NULL };
 	uint32_t logged = 0;
 
-	if (policy_choice(parser, &line->words[1], choices, &logged))
+	if (policy_choice(
+		parser, &line->words[1], policy_logged_words, &logged))
 		parser->service->logged = (enum image_logged)logged;
 }

@@ -31,6 +31,7 @@ struct policy_line {
 };
 
 struct policy_parser;
+struct policy_printer;
 
 #define ROW_REPEATS 0x01u /* may be given again; a list grows */
 #define ROW_LATER 0x02u /* of the language, but not of this version */
@@ -50,6 +51,8 @@ struct policy_row {
 	const char *usage;
 	void (*take)(
 	    struct policy_parser *parser, const struct policy_line *line);
+	/* writes its lines in a policy that means the same */
+	void (*show)(struct policy_printer *printer);
 };
 
 struct policy_problem {
@@ -130,6 +133,8 @@ void policy_report_all(
 /* The row of a word in this block, else in any block, else NULL. */
 const struct policy_row *policy_row_find(struct text word, uint8_t block);
 size_t policy_row_index(const struct policy_row *row);
+/* Number `index`, or NULL behind the last. */
+const struct policy_row *policy_row_at(size_t index);
 void
 policy_row_suggest(struct suggestion *best, struct text word, uint8_t block);
 /* Complains of what cannot stand together in the service that ends. */
@@ -137,6 +142,18 @@ void policy_rows_check_kind(struct policy_parser *parser);
 /* Forgets what the block that ends or begins has seen. */
 void policy_rows_forget(struct policy_parser *parser);
 const char *policy_block_name(uint8_t block);
+
+/* policy_words.c: the words of enums, in their order; NULL is behind them */
+extern const char *const policy_room_words[];
+extern const char *const policy_sink_words[];
+extern const char *const policy_format_words[];
+extern const char *const policy_addresses_words[];
+extern const char *const policy_penalty_words[];
+extern const char *const policy_reply_words[];
+extern const char *const policy_stderr_words[];
+extern const char *const policy_leftovers_words[];
+extern const char *const policy_logged_words[];
+extern const char *const policy_day_words[]; /* Monday is 0 */
 
 /* policy_value.c: each returns false after it complained */
 bool policy_text_is(struct text text, const char *word);
@@ -147,6 +164,14 @@ bool policy_duration(struct policy_parser *parser, const struct word *word,
 /* The same in whole seconds. */
 bool policy_seconds(struct policy_parser *parser, const struct word *word,
     uint32_t least_s, uint32_t most_s, uint32_t *seconds);
+struct policy_unit {
+	const char *name;
+	uint32_t ms;
+};
+/* The largest unit of which ms is a multiple. */
+const struct policy_unit *policy_unit_of(uint32_t ms);
+/* The unit of a rate that was parsed. */
+const struct policy_unit *policy_rate_unit_of(uint32_t period_ms);
 /* The words `R burst B` behind a directive: 30/min, 5/s, 1000/h. */
 bool policy_rate(struct policy_parser *parser, const struct policy_line *line,
     struct rate *rate);

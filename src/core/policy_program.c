@@ -185,13 +185,9 @@ policy_take_env(struct policy_parser *parser, const struct policy_line *line)
 void
 policy_take_stderr(struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const choices[] = { [IMAGE_STDERR_LOG] = "log",
-		[IMAGE_STDERR_NULL] = "null",
-		[IMAGE_STDERR_SOCKET] = "socket",
-		NULL };
 	uint32_t to = 0;
 
-	if (policy_choice(parser, &line->words[1], choices, &to))
+	if (policy_choice(parser, &line->words[1], policy_stderr_words, &to))
 		parser->service->stderr_to = (enum image_stderr)to;
 }
 

@@ -24,6 +24,16 @@ policy_set_defaults(struct policy_service *defaults)
 		.keepalive_s = 600 };
 }
 
+uint32_t
+policy_service_per_source(const struct policy_service *service)
+{
+	uint32_t eighth = service->sessions / 8;
+
+	if (service->per_source != 0)
+		return service->per_source;
+	return eighth == 0 ? 1 : eighth;
+}
+
 void
 policy_begin_service(
     struct policy_parser *parser, uint8_t block, const struct word *directive)
@@ -171,13 +181,10 @@ is_short(struct policy_parser *parser, const struct word *word)
 void
 policy_take_reply(struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const replies[] = { [IMAGE_REPLY_MUX] = "mux",
-		[IMAGE_REPLY_SERVICE] = "service",
-		NULL };
 	struct policy_service *service = parser->service;
 	uint32_t reply = 0;
 
-	if (!policy_choice(parser, &line->words[1], replies, &reply))
+	if (!policy_choice(parser, &line->words[1], policy_reply_words, &reply))
 		return;
 	service->reply = (enum image_reply)reply;
 	service->reply_text = (struct text){ NULL, 0 };
@@ -263,11 +270,9 @@ void
 policy_take_leftovers(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	static const char *const choices[] = { [IMAGE_LEFTOVERS_KILL] = "kill",
-		[IMAGE_LEFTOVERS_KEEP] = "keep",
-		NULL };
 	uint32_t leftovers = 0;
 
-	if (policy_choice(parser, &line->words[1], choices, &leftovers))
+	if (policy_choice(
+		parser, &line->words[1], policy_leftovers_words, &leftovers))
 		parser->service->leftovers = (enum image_leftovers)leftovers;
 }

@@ -2,83 +2,94 @@
  * The language: one row a directive. A word that the language has but this
  * version has not is a row too, so that it is refused by its name.
  */
-#include "core/policy_parser.h"
+#include "core/policy_printer.h"
 
 #include <string.h>
 
 #define SERVICE (BLOCK_SERVICE | BLOCK_DEFAULTS)
 #define MANY UINT16_MAX
 
-/* word, blocks, flags, opens, least, most, usage, handler */
-#define ONCE(word, blocks, least, most, usage, take) \
+/* word, blocks, flags, opens, least, most, usage, take, show */
+#define ONCE(word, blocks, least, most, usage, take, show) \
 	{ \
-		word, blocks, 0, 0, least, most, usage, take \
+		word, blocks, 0, 0, least, most, usage, take, show \
 	}
-#define PROGRAM(word, least, most, usage, take) \
+#define PROGRAM(word, least, most, usage, take, show) \
 	{ \
-		word, SERVICE, ROW_PROGRAM, 0, least, most, usage, take \
+		word, SERVICE, ROW_PROGRAM, 0, least, most, usage, take, show \
 	}
-#define LIST(word, blocks, usage, take) \
+#define LIST(word, blocks, usage, take, show) \
 	{ \
-		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take \
+		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take, show \
 	}
 #define LATER(word, blocks) \
 	{ \
-		word, blocks, ROW_LATER | ROW_REPEATS, 0, 0, MANY, word, NULL \
+		word, blocks, ROW_LATER | ROW_REPEATS, 0, 0, MANY, word, NULL, \
+		    NULL \
 	}
 #define LATER_KIND(word) \
 	{ \
 		word, BLOCK_SERVICE, ROW_LATER | ROW_REPEATS | ROW_KIND, 0, 0, \
-		    MANY, word, NULL \
+		    MANY, word, NULL, NULL \
 	}
 
 static const struct policy_row rows[] = {
 	/* service and defaults; most frequent first */
 	{ "allow", SERVICE | BLOCK_ADMISSION,
 	    ROW_REPEATS | ROW_ALLOW | ROW_RULES, 0, 1, MANY,
-	    "allow any|PREFIX|@SET ...", policy_take_allow },
+	    "allow any|PREFIX|@SET ...", policy_take_allow, policy_show_rules },
 	{ "user", SERVICE, ROW_USER | ROW_PROGRAM, 0, 1, 2,
-	    "user NAME|UID|self [unsafe]", policy_take_user },
+	    "user NAME|UID|self [unsafe]", policy_take_user, policy_show_user },
 	{ "exec", BLOCK_SERVICE, ROW_KIND, 0, 1, MANY, "exec PATH [ARG ...]",
-	    policy_take_exec },
+	    policy_take_exec, policy_show_exec },
 	{ "deny", SERVICE | BLOCK_ADMISSION, ROW_REPEATS | ROW_RULES, 0, 1,
-	    MANY, "deny any|PREFIX|@SET ...", policy_take_deny },
-	LIST("alias", BLOCK_SERVICE, "alias NAME ...", policy_take_alias),
+	    MANY, "deny any|PREFIX|@SET ...", policy_take_deny,
+	    policy_show_elsewhere },
+	LIST("alias", BLOCK_SERVICE, "alias NAME ...", policy_take_alias,
+	    policy_show_aliases),
 	{ "argv0", BLOCK_SERVICE, ROW_PROGRAM, 0, 1, 1, "argv0 WORD",
-	    policy_take_argv0 },
-	PROGRAM("group", 1, 1, "group NAME|GID", policy_take_group),
+	    policy_take_argv0, policy_show_argv0 },
+	PROGRAM("group", 1, 1, "group NAME|GID", policy_take_group,
+	    policy_show_group),
 	PROGRAM("groups", 1, MANY, "groups NAME|GID ... or groups user",
-	    policy_take_groups),
+	    policy_take_groups, policy_show_groups),
 	PROGRAM("reply", 1, 2, "reply mux [\"TEXT\"] or reply service",
-	    policy_take_reply),
+	    policy_take_reply, policy_show_reply),
 	ONCE("summary", BLOCK_SERVICE, 1, 1, "summary \"TEXT\"",
-	    policy_take_summary),
-	ONCE("unlisted", SERVICE, 0, 0, "unlisted", policy_take_unlisted),
-	PROGRAM("chdir", 1, 1, "chdir DIRECTORY", policy_take_chdir),
-	PROGRAM("umask", 1, 1, "umask 077", policy_take_umask),
+	    policy_take_summary, policy_show_summary),
+	ONCE("unlisted", SERVICE, 0, 0, "unlisted", policy_take_unlisted,
+	    policy_show_unlisted),
+	PROGRAM("chdir", 1, 1, "chdir DIRECTORY", policy_take_chdir,
+	    policy_show_chdir),
+	PROGRAM(
+	    "umask", 1, 1, "umask 077", policy_take_umask, policy_show_umask),
 	{ "env", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 1, MANY,
-	    "env NAME=VALUE ...", policy_take_env },
-	PROGRAM("stderr", 1, 1, "stderr log|null|socket", policy_take_stderr),
-	ONCE("sessions", SERVICE, 1, 1, "sessions N", policy_take_sessions),
+	    "env NAME=VALUE ...", policy_take_env, policy_show_env },
+	PROGRAM("stderr", 1, 1, "stderr log|null|socket", policy_take_stderr,
+	    policy_show_stderr),
+	ONCE("sessions", SERVICE, 1, 1, "sessions N", policy_take_sessions,
+	    policy_show_sessions),
 	ONCE("per-source", SERVICE, 1, 1, "per-source N",
-	    policy_take_per_source),
+	    policy_take_per_source, policy_show_per_source),
 	PROGRAM("capabilities", 1, MANY,
 	    "capabilities NAME ... or capabilities all",
-	    policy_take_capabilities),
+	    policy_take_capabilities, policy_show_capabilities),
 	PROGRAM("new-privileges", 0, 0, "new-privileges",
-	    policy_take_new_privileges),
-	PROGRAM(
-	    "leftovers", 1, 1, "leftovers kill|keep", policy_take_leftovers),
-	PROGRAM(
-	    "keepalive", 1, 1, "keepalive DURATION|off", policy_take_keepalive),
-	{ "trap", BLOCK_SERVICE, ROW_KIND, 0, 0, 0, "trap", policy_take_trap },
+	    policy_take_new_privileges, policy_show_new_privileges),
+	PROGRAM("leftovers", 1, 1, "leftovers kill|keep", policy_take_leftovers,
+	    policy_show_leftovers),
+	PROGRAM("keepalive", 1, 1, "keepalive DURATION|off",
+	    policy_take_keepalive, policy_show_keepalive),
+	{ "trap", BLOCK_SERVICE, ROW_KIND, 0, 0, 0, "trap", policy_take_trap,
+	    policy_show_trap },
 	ONCE("rate", SERVICE, 3, 3, "rate N/s|N/min|N/h burst N",
-	    policy_take_rate),
+	    policy_take_rate, policy_show_rate),
 	ONCE("source-rate", SERVICE, 3, 3, "source-rate N/s|N/min|N/h burst N",
-	    policy_take_source_rate),
+	    policy_take_source_rate, policy_show_source_rate),
 	{ "hours", SERVICE, ROW_REPEATS, 0, 2, 2, "hours DAYS HH:MM-HH:MM",
-	    policy_take_hours },
-	PROGRAM("log", 1, 1, "log all|failures|none", policy_take_log),
+	    policy_take_hours, policy_show_hours },
+	PROGRAM("log", 1, 1, "log all|failures|none", policy_take_log,
+	    policy_show_log),
 	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
 	LATER("on", SERVICE),
@@ -94,68 +105,80 @@ static const struct policy_row rows[] = {
 	LATER("penalty", SERVICE),
 
 	/* top level */
-	{ "service", BLOCK_TOP, ROW_REPEATS, BLOCK_SERVICE, 1, 2,
-	    "service NAME [disabled] {", policy_take_service },
-	ONCE("policy", BLOCK_TOP, 1, 1, "policy 1", policy_take_version),
+	ONCE("policy", BLOCK_TOP, 1, 1, "policy 1", policy_take_version,
+	    policy_show_version),
 	{ "listen", BLOCK_TOP, ROW_REPEATS | ROW_LISTEN, 0, 1, MANY,
-	    "listen ADDRESS [port N]", policy_take_listen },
+	    "listen ADDRESS [port N]", policy_take_listen,
+	    policy_show_listens },
 	{ "net", BLOCK_TOP, ROW_REPEATS, 0, 2, MANY, "net NAME PREFIX|@SET ...",
-	    policy_take_net },
-	{ "defaults", BLOCK_TOP, 0, BLOCK_DEFAULTS, 0, 0, "defaults {", NULL },
-	{ "parser", BLOCK_TOP, 0, BLOCK_PARSER, 0, 0, "parser {", NULL },
-	{ "admission", BLOCK_TOP, 0, BLOCK_ADMISSION, 0, 0, "admission {",
-	    NULL },
-	{ "log", BLOCK_TOP, 0, BLOCK_LOG, 0, 0, "log {", NULL },
+	    policy_take_net, policy_show_nets },
+	{ "defaults", BLOCK_TOP, 0, BLOCK_DEFAULTS, 0, 0, "defaults {", NULL,
+	    policy_show_elsewhere },
+	{ "parser", BLOCK_TOP, 0, BLOCK_PARSER, 0, 0, "parser {", NULL,
+	    policy_show_block },
+	{ "admission", BLOCK_TOP, 0, BLOCK_ADMISSION, 0, 0, "admission {", NULL,
+	    policy_show_block },
+	{ "log", BLOCK_TOP, 0, BLOCK_LOG, 0, 0, "log {", NULL,
+	    policy_show_block },
 	LATER("include", BLOCK_TOP),
+	{ "service", BLOCK_TOP, ROW_REPEATS, BLOCK_SERVICE, 1, 2,
+	    "service NAME [disabled] {", policy_take_service,
+	    policy_show_services },
 
 	/* parser */
 	ONCE("user", BLOCK_PARSER, 1, 1, "user NAME|UID",
-	    policy_take_parser_user),
+	    policy_take_parser_user, policy_show_parser_user),
 	ONCE("group", BLOCK_PARSER, 1, 1, "group NAME|GID",
-	    policy_take_parser_group),
+	    policy_take_parser_group, policy_show_parser_group),
 	ONCE("timeout", BLOCK_PARSER, 1, 1, "timeout DURATION",
-	    policy_take_timeout),
-	ONCE("workers", BLOCK_PARSER, 1, 1, "workers N", policy_take_workers),
+	    policy_take_timeout, policy_show_timeout),
+	ONCE("workers", BLOCK_PARSER, 1, 1, "workers N", policy_take_workers,
+	    policy_show_workers),
 	ONCE("recycle", BLOCK_PARSER, 2, 2, "recycle VERDICTS DURATION",
-	    policy_take_recycle),
-	ONCE("room", BLOCK_PARSER, 1, 1, "room full|reduced", policy_take_room),
-	ONCE(
-	    "program", BLOCK_PARSER, 1, 1, "program PATH", policy_take_program),
+	    policy_take_recycle, policy_show_recycle),
+	ONCE("room", BLOCK_PARSER, 1, 1, "room full|reduced", policy_take_room,
+	    policy_show_room),
+	ONCE("program", BLOCK_PARSER, 1, 1, "program PATH", policy_take_program,
+	    policy_show_program),
 
 	/* admission */
 	ONCE("sessions", BLOCK_ADMISSION, 1, 1, "sessions N",
-	    policy_take_all_sessions),
-	ONCE(
-	    "pending", BLOCK_ADMISSION, 1, 1, "pending N", policy_take_pending),
+	    policy_take_all_sessions, policy_show_all_sessions),
+	ONCE("pending", BLOCK_ADMISSION, 1, 1, "pending N", policy_take_pending,
+	    policy_show_pending),
 	ONCE("pending-per-source", BLOCK_ADMISSION, 1, 1,
-	    "pending-per-source N", policy_take_pending_per_source),
+	    "pending-per-source N", policy_take_pending_per_source,
+	    policy_show_pending_per_source),
 	ONCE("per-source", BLOCK_ADMISSION, 1, 1, "per-source N",
-	    policy_take_all_per_source),
+	    policy_take_all_per_source, policy_show_all_per_source),
 	LIST("exempt", BLOCK_ADMISSION, "exempt PREFIX|@SET ...",
-	    policy_take_exempt),
+	    policy_take_exempt, policy_show_exempt),
 	ONCE("count-by", BLOCK_ADMISSION, 2, 2, "count-by /32 /64",
-	    policy_take_count_by),
+	    policy_take_count_by, policy_show_count_by),
 	ONCE("rate", BLOCK_ADMISSION, 3, 3, "rate N/s|N/min|N/h burst N",
-	    policy_take_all_rate),
-	ONCE(
-	    "sources", BLOCK_ADMISSION, 1, 1, "sources N", policy_take_sources),
+	    policy_take_all_rate, policy_show_all_rate),
+	ONCE("sources", BLOCK_ADMISSION, 1, 1, "sources N", policy_take_sources,
+	    policy_show_sources),
 	{ "penalty", BLOCK_ADMISSION, ROW_REPEATS, 0, 2, 2,
-	    "penalty KIND DURATION", policy_take_penalty },
+	    "penalty KIND DURATION", policy_take_penalty,
+	    policy_show_penalties },
 	ONCE("penalty-threshold", BLOCK_ADMISSION, 1, 1,
-	    "penalty-threshold DURATION", policy_take_penalty_threshold),
+	    "penalty-threshold DURATION", policy_take_penalty_threshold,
+	    policy_show_penalty_threshold),
 	ONCE("penalty-max", BLOCK_ADMISSION, 1, 1, "penalty-max DURATION",
-	    policy_take_penalty_max),
+	    policy_take_penalty_max, policy_show_penalty_max),
 	LATER("drop-in-kernel", BLOCK_ADMISSION),
 
 	/* log */
 	ONCE("to", BLOCK_LOG, 1, 2, "to stderr|journal or to syslog [FACILITY]",
-	    policy_take_log_to),
+	    policy_take_log_to, policy_show_log_to),
 	ONCE("format", BLOCK_LOG, 1, 1, "format logfmt|json",
-	    policy_take_log_format),
+	    policy_take_log_format, policy_show_log_format),
 	ONCE("addresses", BLOCK_LOG, 1, 1, "addresses full|masked|none",
-	    policy_take_log_addresses),
+	    policy_take_log_addresses, policy_show_log_addresses),
 	ONCE("limit", BLOCK_LOG, 1, 3,
-	    "limit N/s|N/min|N/h burst N or limit off", policy_take_log_limit),
+	    "limit N/s|N/min|N/h burst N or limit off", policy_take_log_limit,
+	    policy_show_log_limit),
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -182,6 +205,12 @@ size_t
 policy_row_index(const struct policy_row *row)
 {
 	return (size_t)(row - rows);
+}
+
+const struct policy_row *
+policy_row_at(size_t index)
+{
+	return index < ROWS ? &rows[index] : NULL;
 }
 
 void

@@ -60,12 +60,7 @@ policy_number(struct policy_parser *parser, const struct word *word,
 	return true;
 }
 
-struct unit {
-	const char *name;
-	uint32_t ms;
-};
-
-static const struct unit units[] = {
+static const struct policy_unit units[] = {
 	{ "d", 86400000 },
 	{ "h", 3600000 },
 	{ "m", 60000 },
@@ -75,12 +70,12 @@ static const struct unit units[] = {
 
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
-/* The largest unit of which ms is a multiple; none is 0s. */
-static const struct unit *
-unit_of(uint32_t ms)
+const struct policy_unit *
+policy_unit_of(uint32_t ms)
 {
-	const struct unit *unit = units;
+	const struct policy_unit *unit = units;
 
+	/* nothing is 0s */
 	while (ms % unit->ms != 0 || (ms == 0 && unit->ms > 1000))
 		unit++;
 	return unit;
@@ -108,8 +103,8 @@ bool
 policy_duration(struct policy_parser *parser, const struct word *word,
     uint32_t least_ms, uint32_t most_ms, uint32_t *ms)
 {
-	const struct unit *least_unit = unit_of(least_ms);
-	const struct unit *most_unit = unit_of(most_ms);
+	const struct policy_unit *least_unit = policy_unit_of(least_ms);
+	const struct policy_unit *most_unit = policy_unit_of(most_ms);
 	uint64_t value = 0;
 	uint32_t number;
 
@@ -155,12 +150,28 @@ policy_seconds(struct policy_parser *parser, const struct word *word,
 	return true;
 }
 
+static const struct policy_unit rate_units[] = {
+	{ "/s", 1000 },
+	{ "/min", 60000 },
+	{ "/h", 3600000 },
+};
+
+enum { RATE_UNITS = sizeof(rate_units) / sizeof(rate_units[0]) };
+
+const struct policy_unit *
+policy_rate_unit_of(uint32_t period_ms)
+{
+	const struct policy_unit *unit = rate_units;
+
+	while (unit->ms != period_ms)
+		unit++;
+	return unit;
+}
+
 /* N/UNIT; false if it is not that. A number that is out of range is 0. */
 static bool
 read_rate(struct text text, uint32_t *tokens, uint32_t *period_ms)
 {
-	static const struct unit per[] = { { "/s", 1000 }, { "/min", 60000 },
-		{ "/h", 3600000 } };
 	uint32_t number = 0;
 	size_t length = read_digits(text, &number);
 	struct text rest = { text.bytes + length, text.length - length };
@@ -168,9 +179,9 @@ read_rate(struct text text, uint32_t *tokens, uint32_t *period_ms)
 	if (length == 0)
 		return false;
 	*tokens = number > RATE_TOKENS_MAX ? 0 : number;
-	for (size_t i = 0; i < sizeof(per) / sizeof(per[0]); i++) {
-		if (policy_text_is(rest, per[i].name)) {
-			*period_ms = per[i].ms;
+	for (size_t i = 0; i < RATE_UNITS; i++) {
+		if (policy_text_is(rest, rate_units[i].name)) {
+			*period_ms = rate_units[i].ms;
 			return true;
 		}
 	}

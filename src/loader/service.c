@@ -129,12 +129,6 @@ note_registered(struct load *load)
 	table_finish(&registered);
 }
 
-static uint32_t
-default_share(uint32_t sessions)
-{
-	return sessions < 8 ? 1 : sessions / 8;
-}
-
 static void
 put_plain_values(struct load *load, const struct policy_service *from,
     struct image_service *to)
@@ -151,8 +145,7 @@ put_plain_values(struct load *load, const struct policy_service *from,
 	to->summary =
 	    load_text(load, from->summary, IMAGE_LINE_TEXT_MAX, place);
 	to->sessions = from->sessions;
-	to->per_source = from->per_source != 0 ? from->per_source
-					       : default_share(from->sessions);
+	to->per_source = policy_service_per_source(from);
 	to->rate = from->rate;
 	to->source_rate = from->source_rate;
 	to->keepalive_s = from->keepalive_s;

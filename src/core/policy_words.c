@@ -1,0 +1,70 @@
+/*
+ * The words that stand for enums: what the parser reads is what is printed.
+ * Each list ends with NULL, as policy_choice wants it.
+ */
+#include "core/policy_parser.h"
+
+const char *const policy_room_words[] = {
+	[IMAGE_ROOM_FULL] = "full",
+	[IMAGE_ROOM_REDUCED] = "reduced",
+	NULL,
+};
+
+const char *const policy_sink_words[] = {
+	[IMAGE_LOG_STDERR] = "stderr",
+	[IMAGE_LOG_SYSLOG] = "syslog",
+	[IMAGE_LOG_JOURNAL] = "journal",
+	NULL,
+};
+
+const char *const policy_format_words[] = {
+	[IMAGE_LOG_LOGFMT] = "logfmt",
+	[IMAGE_LOG_JSON] = "json",
+	NULL,
+};
+
+const char *const policy_addresses_words[] = {
+	[IMAGE_ADDRESSES_FULL] = "full",
+	[IMAGE_ADDRESSES_MASKED] = "masked",
+	[IMAGE_ADDRESSES_NONE] = "none",
+	NULL,
+};
+
+const char *const policy_penalty_words[] = {
+	[IMAGE_PENALTY_MALFORMED] = "malformed",
+	[IMAGE_PENALTY_UNKNOWN] = "unknown",
+	[IMAGE_PENALTY_DENIED] = "denied",
+	[IMAGE_PENALTY_TIMEOUT] = "timeout",
+	[IMAGE_PENALTY_CRASH] = "crash",
+	[IMAGE_PENALTY_TRAP] = "trap",
+	[IMAGE_PENALTIES] = NULL,
+};
+
+const char *const policy_reply_words[] = {
+	[IMAGE_REPLY_MUX] = "mux",
+	[IMAGE_REPLY_SERVICE] = "service",
+	NULL,
+};
+
+const char *const policy_stderr_words[] = {
+	[IMAGE_STDERR_LOG] = "log",
+	[IMAGE_STDERR_NULL] = "null",
+	[IMAGE_STDERR_SOCKET] = "socket",
+	NULL,
+};
+
+const char *const policy_leftovers_words[] = {
+	[IMAGE_LEFTOVERS_KILL] = "kill",
+	[IMAGE_LEFTOVERS_KEEP] = "keep",
+	NULL,
+};
+
+const char *const policy_logged_words[] = {
+	[IMAGE_LOGGED_ALL] = "all",
+	[IMAGE_LOGGED_FAILURES] = "failures",
+	[IMAGE_LOGGED_NONE] = "none",
+	NULL,
+};
+
+const char *const policy_day_words[] = { "mon", "tue", "wed", "thu", "fri",
+	"sat", "sun", NULL };
