@@ -3,6 +3,8 @@
  * Trusts its command line, as any daemon does.
  * Never goes to the background: that is a supervisor's business.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "parent/limits.h"
 #include "parent/start.h"
 #include "sys/fd.h"
+#include "sys/memfd.h"
 
 #define DEFAULT_POLICY "/etc/tcpmuxd/tcpmuxd.policy"
 
@@ -23,7 +26,8 @@
 
 struct options {
 	const char *policy_path;
-	bool is_check, skips_system, is_verbose, is_debug, wants_version;
+	bool is_check, prints, skips_system, is_verbose, is_debug;
+	bool wants_version;
 };
 
 static enum exit_status
@@ -63,8 +67,8 @@ read_options(struct options *options, int argc, char *argv[])
 			options->wants_version = true;
 			break;
 		case 'T':
-			return usage("-T is not in this version: "
-				     "check a policy with -t");
+			options->prints = true;
+			break;
 		case 'a':
 			return usage("-a is not in this version: "
 				     "check the whole policy with -t");
@@ -74,25 +78,76 @@ read_options(struct options *options, int argc, char *argv[])
 	}
 	if (optind != argc)
 		return usage("there are options only, no arguments");
-	if (options->skips_system && !options->is_check)
-		return usage("-s goes with -t");
+	if (options->skips_system && !options->is_check && !options->prints)
+		return usage("-s goes with -t or -T");
 	return EXIT_STATUS_OK;
 }
 
-static enum exit_status
-check(const struct options *options)
+/* What a loader makes of the policy, or -1 after it said why. */
+static int
+load(const struct options *options)
 {
 	const struct loader_options wanted = {
 		.policy_path = options->policy_path,
 		.skips_system = options->skips_system,
 		.is_verbose = options->is_verbose,
+		.wants_text = options->prints,
 	};
-	int image_fd = loader_run(&wanted, STDERR_FILENO, LIMIT_LOADER_MS);
+	int loaded = loader_run(&wanted, STDERR_FILENO, LIMIT_LOADER_MS);
 
-	if (image_fd < 0)
+	/* of what is wrong with the policy the loader tells itself */
+	if (loaded == -1 && errno != EINVAL)
+		perror("tcpmuxd: the policy cannot be loaded");
+	return loaded;
+}
+
+static enum exit_status
+check(const struct options *options)
+{
+	int image = load(options);
+
+	if (image == -1)
 		return EXIT_STATUS_BAD_CHECK;
-	fd_close(&image_fd);
+	fd_close(&image);
 	return EXIT_STATUS_OK;
+}
+
+static enum exit_status
+write_out(const char *bytes, size_t left)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	while (left > 0) {
+		ssize_t count = write(STDOUT_FILENO, bytes, left);
+
+		if (count == -1 && errno == EINTR)
+			continue;
+		if (count == -1) {
+			perror("tcpmuxd: standard output");
+			return EXIT_STATUS_OUTPUT;
+		}
+		bytes += count;
+		left -= (size_t)count;
+	}
+	return EXIT_STATUS_OK;
+}
+
+static enum exit_status
+print(const struct options *options)
+{
+	enum exit_status status = EXIT_STATUS_OUTPUT;
+	int text = load(options);
+	const char *bytes;
+	size_t size;
+
+	if (text == -1)
+		return EXIT_STATUS_BAD_CHECK;
+	bytes = memfd_map(text, &size);
+	if (bytes != NULL)
+		status = write_out(bytes, size);
+	else
+		perror("tcpmuxd: the printed policy");
+	fd_close(&text);
+	return status;
 }
 
 int
@@ -110,6 +165,8 @@ main(int argc, char *argv[])
 		(void)puts("tcpmuxd " TCPMUXD_VERSION BUILD_NOTE);
 		return EXIT_STATUS_OK;
 	}
+	if (options.prints)
+		return (int)print(&options);
 	if (options.is_check)
 		return (int)check(&options);
 	return (int)start(

@@ -1,5 +1,5 @@
 /*
- * From a policy file to a sealed image.
+ * From a policy file to a sealed image, or to a policy that says all of it.
  * Trusts the file only if nobody but root, or the caller, could write it.
  * Never goes on to look anything up for a policy that does not parse.
  */
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/policy_parse.h"
+#include "core/policy_print.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/memfd.h"
@@ -147,20 +148,44 @@ parse_policy(struct load *load, struct policy *policy, struct arena *arena,
 	memory_fail();
 }
 
-static int
-seal_image(struct load *load)
+static void
+add_bytes(void *context, const char *bytes, size_t length)
 {
+	memcpy(buffer_add(context, length), bytes, length);
+}
+
+static int
+seal(struct load *load, const void *bytes, size_t size)
+{
+	int sealed = memfd_seal("tcpmuxd-policy", bytes, size);
+
+	if (sealed == -1)
+		add_errno(load, "the image cannot be made");
+	return sealed;
+}
+
+/* The image, or the text, if that is wanted: of a policy that would load. */
+static int
+seal_result(struct load *load)
+{
+	struct buffer text = { .bytes = NULL };
+	const struct policy_sink sink = { .write = add_bytes,
+		.context = &text };
 	size_t size;
 	void *block = load_image(load, &size);
-	int image = -1;
+	int sealed;
 
 	if (block == NULL)
 		return -1;
-	image = memfd_seal("tcpmuxd-policy", block, size);
-	if (image == -1)
-		add_errno(load, "the image cannot be made");
+	if (load->options->wants_text) {
+		policy_print(load->policy, &sink);
+		sealed = seal(load, text.bytes, text.used);
+	} else {
+		sealed = seal(load, block, size);
+	}
+	buffer_finish(&text);
 	free(block);
-	return image;
+	return sealed;
 }
 
 static int
@@ -174,7 +199,7 @@ load_policy(struct load *load, int file)
 	if (check_policy(load, file) && read_policy(load, file, &text) &&
 	    parse_policy(load, &policy, &arena, &text)) {
 		load->policy = &policy;
-		image = seal_image(load);
+		image = seal_result(load);
 		load->policy = NULL;
 	}
 	if (arena.base != NULL)

@@ -139,24 +139,31 @@ put_plain_values(struct load *load, const struct policy_service *from,
 	to->place = load_place(load, from->place);
 	to->rules = (struct image_range){ .first = from->rules.first,
 		.count = from->rules.count };
-	to->reply = (uint8_t)from->reply;
-	to->reply_text =
-	    load_text(load, from->reply_text, IMAGE_LINE_TEXT_MAX, place);
 	to->summary =
 	    load_text(load, from->summary, IMAGE_LINE_TEXT_MAX, place);
 	to->sessions = from->sessions;
 	to->per_source = policy_service_per_source(from);
 	to->rate = from->rate;
 	to->source_rate = from->source_rate;
+	if (from->is_disabled)
+		to->flags |= IMAGE_SERVICE_DISABLED;
+	if (from->is_unlisted)
+		to->flags |= IMAGE_SERVICE_UNLISTED;
+}
+
+/* A trap has none, whatever it inherits. */
+static void
+put_program_values(struct load *load, const struct policy_service *from,
+    struct image_service *to)
+{
+	to->reply = (uint8_t)from->reply;
+	to->reply_text = load_text(
+	    load, from->reply_text, IMAGE_LINE_TEXT_MAX, from->name.place);
 	to->keepalive_s = from->keepalive_s;
 	to->umask = from->umask;
 	to->stderr_to = (uint8_t)from->stderr_to;
 	to->leftovers = (uint8_t)from->leftovers;
 	to->logged = (uint8_t)from->logged;
-	if (from->is_disabled)
-		to->flags |= IMAGE_SERVICE_DISABLED;
-	if (from->is_unlisted)
-		to->flags |= IMAGE_SERVICE_UNLISTED;
 }
 
 static void
@@ -170,6 +177,7 @@ load_service(struct load *load, const struct policy_service *from)
 	if (from->is_trap) {
 		service.kind = IMAGE_KIND_TRAP;
 	} else {
+		put_program_values(load, from, &service);
 		load_who(load, from, &service, &account);
 		load_exec(load, from, &service);
 		load_env(load, from, &account, &service);

@@ -6,8 +6,9 @@
 /* Exit statuses of tcpmuxd, as in sysexits.h where it has them. */
 enum exit_status {
 	EXIT_STATUS_OK = 0,
-	EXIT_STATUS_BAD_CHECK = 1, /* -t: the policy would not load */
+	EXIT_STATUS_BAD_CHECK = 1, /* -t, -T: the policy would not load */
 	EXIT_STATUS_USAGE = 64,
+	EXIT_STATUS_OUTPUT = 74, /* -T: standard output takes no more */
 	EXIT_STATUS_ROOM = 77, /* cannot bind or confine */
 	EXIT_STATUS_POLICY = 78,
 };

@@ -22,7 +22,8 @@ struct maker {
 	uint32_t names; /* given so far */
 	uint32_t nets; /* declared so far */
 	uint8_t block;
-	bool is_trap;
+	bool is_trap; /* this service */
+	bool is_self; /* the policy is for somebody without root */
 };
 
 static inline uint32_t
@@ -174,10 +175,10 @@ draw_rate(struct maker *maker)
 static inline void
 draw_account(struct maker *maker)
 {
-	static const char *const names[] = { "nobody", "65534", "0",
-		"4294967294", "odd name", "{x}", "www-data" };
+	static const char *const accounts[] = { "nobody", "65534", "4294967294",
+		"odd name", "{x}", "www-data" };
 
-	maker_word(maker, PICK(maker, names));
+	maker_word(maker, PICK(maker, accounts));
 }
 
 /* With no bits behind its length, in one of the ways to write it. */
@@ -378,7 +379,7 @@ draw_exec(struct maker *maker)
 static inline void
 draw_user(struct maker *maker)
 {
-	if (maker_below(maker, 4) == 0) {
+	if (maker->is_self) {
 		maker_plain(maker, "self");
 		return;
 	}
@@ -443,16 +444,16 @@ draw_env(struct maker *maker)
 static inline void
 draw_capabilities(struct maker *maker)
 {
-	static const char *const names[] = { "chown", "cap_dac_override",
+	static const char *const known[] = { "chown", "cap_dac_override",
 		"CAP_FOWNER", "Kill", "cap_net_raw" };
 
 	if (maker_below(maker, 4) == 0) {
 		maker_plain(maker, "all");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (i == 0 || maker_tosses(maker))
-			maker_plain(maker, "%s", names[i]);
+			maker_plain(maker, "%s", known[i]);
 }
 
 static inline void
@@ -701,7 +702,8 @@ maker_single_block(struct maker *maker, uint32_t *made)
 static inline char *
 maker_policy(uint64_t seed, size_t *length)
 {
-	struct maker maker = { .state = seed * 2654435769u + 1 };
+	struct maker maker = { .state = seed * 2654435769u + 1,
+		.is_self = seed % 8 == 0 };
 	uint32_t made = 0;
 	char *text = NULL;
 
