@@ -158,44 +158,6 @@ def test_neighbourhoods_of_ipv6_are_48_bits(mux_factory):
         sock.close()
 
 
-def closed_without_text(mux, source):
-    with mux.connect(source=source) as sock:
-        with contextlib.suppress(ConnectionError):
-            sock.sendall(b"cat\r\nx")
-            assert sock.recv(100) == b""
-
-
-def test_a_source_has_its_share_of_the_door(mux_factory):
-    mux = mux_factory(CAT, admission=("allow any", "pending-per-source 3"))
-    socks = [half_open(mux, "127.9.9.9") for _ in range(3)]
-    closed_without_text(mux, "127.9.9.9")
-    line = mux.wait_log("shut-out", reason="pending-per-source")
-    assert line["addr"] == "127.9.9.9"
-    # Its neighbour is another source.
-    assert mux.request("cat", b"x", source="127.9.9.10") == (OK, b"x")
-    socks[0].sendall(b"t\r\nhello")
-    assert converse(socks[0]) == OK + b"hello"
-    assert mux.request("cat", b"x", source="127.9.9.9") == (OK, b"x")
-    for sock in socks:
-        sock.close()
-
-
-def test_a_source_has_its_share_of_the_sessions(mux_factory):
-    mux = mux_factory(CAT, admission=("allow any", "per-source 2"))
-    socks = []
-    for _ in range(2):
-        sock = mux.connect(source="127.9.9.9")
-        sock.sendall(b"cat\r\n")
-        assert sock.recv(3, socket.MSG_WAITALL) == OK
-        socks.append(sock)
-    closed_without_text(mux, "127.9.9.9")
-    assert mux.wait_log("shut-out")["reason"] == "per-source"
-    assert mux.request("cat", b"x", source="127.9.9.10") == (OK, b"x")
-    assert converse(socks[0], b"bye") == b"bye"
-    mux.wait_log("exit", count=2)
-    assert mux.request("cat", b"x", source="127.9.9.9") == (OK, b"x")
-
-
 def test_the_refused_may_linger_but_not_crowd(mux_factory):
     """They have their answer and do not go: bounded in number and time."""
     mux = mux_factory(CAT, admission=("allow any", "pending 3000"))

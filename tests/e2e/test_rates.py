@@ -1,9 +1,7 @@
 """Rates, penalties and traps: who sheds whom, and for how long.
 
-Each limit stands for what it says and for nothing else: so many are admitted,
-the next is not, another service and another source do not notice, and after a
-while it is as before. What depends on the clock alone is in tests/unit
-(test_rate.c, test_claim.c, test_source.c); here each is met once for real.
+That each of them counts what it says is in test_limits.py; here is what they
+have to do with each other, and with who is exempt.
 """
 
 import contextlib
@@ -52,47 +50,6 @@ def assert_shut_out(mux, reason, **how):
 
 
 # --- rates ------------------------------------------------------------------
-
-def test_rate_of_a_source(mux_of):
-    mux = mux_of(f"rate {LONG}")
-    for _ in range(3):
-        assert is_served(mux, source="127.0.0.2")
-    assert_shut_out(mux, "rate", source="127.0.0.2")
-    assert is_served(mux, source="127.0.0.3")
-    for _ in range(3):
-        assert is_served(mux, addr=LOCAL6)
-    assert_shut_out(mux, "rate", addr=LOCAL6)
-    eventually(lambda: is_served(mux, source="127.0.0.2"), 10)
-
-
-TWO = (service("few", CAT, f"rate {LONG}"), service("other", CAT))
-
-
-def test_rate_of_a_service(mux_of):
-    """Of the service, whoever asks; another one is not slower for it."""
-    mux = mux_of("rate 1000/s burst 1000", services=TWO)
-    for last in 2, 3, 4:
-        assert is_served(mux, "few", source=f"127.0.0.{last}")
-    for last in 2, 5:
-        mark = mux.mark()
-        mux.refused("few", source=f"127.0.0.{last}")
-        mux.wait_log("refuse", since=mark, reason="rate", service="few")
-        assert is_served(mux, "other", source=f"127.0.0.{last}")
-    eventually(lambda: is_served(mux, "few", source="127.0.0.5"), 10)
-
-
-def test_rate_of_a_service_for_one_source(mux_of):
-    mux = mux_of("rate 1000/s burst 1000", services=(
-        service("few", CAT, f"source-rate {LONG}"), service("other", CAT)))
-    for _ in range(3):
-        assert is_served(mux, "few", source="127.0.0.2")
-    mux.refused("few", source="127.0.0.2")
-    mux.wait_log("refuse", reason="source-rate", service="few")
-    assert is_served(mux, "other", source="127.0.0.2")
-    for last in range(3, 10):
-        assert is_served(mux, "few", source=f"127.0.0.{last}")
-    eventually(lambda: is_served(mux, "few", source="127.0.0.2"), 10)
-
 
 def test_who_is_refused_by_one_rate_spends_nothing_of_the_other(mux_of):
     mux = mux_of("rate 1000/s burst 1000", services=(service(
@@ -165,18 +122,6 @@ def kind_of(offence):
 
 
 @pytest.mark.parametrize("offence", OFFENCES)
-def test_penalty_is_the_source_s_alone_and_ends(mux_of, offence):
-    mux = mux_of(f"penalty {kind_of(offence)} 3s", *SHUT_AT_ONCE,
-                 services=SERVICES, parser=("timeout 500ms",))
-    OFFENCES[offence](mux, source="127.0.0.2")
-    mux.wait_log("refuse", reason=offence)
-    assert_shut_out(mux, "penalty", source="127.0.0.2")
-    assert is_served(mux, source="127.0.0.3")
-    assert is_served(mux, addr=LOCAL6)
-    eventually(lambda: is_served(mux, source="127.0.0.2"), 10)
-
-
-@pytest.mark.parametrize("offence", OFFENCES)
 def test_0s_switches_a_penalty_off(mux_of, offence):
     mux = mux_of(f"penalty {kind_of(offence)} 0s", *SHUT_AT_ONCE,
                  services=SERVICES, parser=("timeout 500ms",))
@@ -193,15 +138,6 @@ def test_penalties_sum_up_to_the_threshold(mux_of):
     assert is_served(mux, source="127.0.0.2")
     offend_denied(mux, source="127.0.0.2")
     assert_shut_out(mux, "penalty", source="127.0.0.2")
-
-
-def test_penalties_are_capped(mux_of):
-    """Shut out for as long as the maximum is above the threshold."""
-    mux = mux_of("penalty trap 1h", "penalty-threshold 2s", "penalty-max 4s",
-                 services=SERVICES)
-    offend_trap(mux, source="127.0.0.2")
-    assert_shut_out(mux, "penalty", source="127.0.0.2")
-    eventually(lambda: is_served(mux, source="127.0.0.2"), 10)
 
 
 def test_probes_are_never_penalised(mux_of):
