@@ -89,6 +89,12 @@ read_image(const struct image *image)
 	read_rules(image, image_global(image)->exempt);
 	if (!rate_is_valid(&image_global(image)->rate))
 		abort();
+	for (uint32_t i = 0; i < image_count(image, IMAGE_LISTENS); i++) {
+		const struct image_listen *listen = image_listen(image, i);
+
+		read_text(image, listen->name);
+		read_text(image, listen->interface);
+	}
 	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++) {
 		read_service(image, image_service(image, i));
 		read_access(image, i);

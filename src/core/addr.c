@@ -156,6 +156,28 @@ addr_mask(struct addr *addr, unsigned bits)
 	}
 }
 
+bool
+addr_is_link_local(const struct addr *addr)
+{
+	return addr->family == ADDR_V6 && addr->bytes[0] == 0xfe &&
+	    (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+uint32_t
+addr_zone_number(const char *text, size_t length)
+{
+	uint64_t number = 0;
+
+	if (length == 0 || length > 10 || text[0] == '0')
+		return 0;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return 0;
+		number = number * 10 + (uint64_t)(text[i] - '0');
+	}
+	return number <= INT32_MAX ? (uint32_t)number : 0;
+}
+
 uint32_t
 addr_v4(const struct addr *addr)
 {

@@ -65,6 +65,15 @@ prefix_parse(struct prefix *prefix, const char *text, size_t length);
 /* Clears all but the first `bits` bits; scope and port are cleared too. */
 void addr_mask(struct addr *addr, unsigned bits);
 
+/* Whether it is of fe80::/10, which every link has for itself. */
+bool addr_is_link_local(const struct addr *addr);
+
+/*
+ * The interface index that a zone's text is, or 0 if it is none, but perhaps
+ * a name: no sign, no leading zero, 1 to 2^31 - 1.
+ */
+uint32_t addr_zone_number(const char *text, size_t length);
+
 /* An IPv4 address as a number in host order. */
 uint32_t addr_v4(const struct addr *addr);
 

@@ -32,6 +32,8 @@
 #define IMAGE_EXEC_BYTES_MAX 65536u
 #define IMAGE_GROUPS_MAX 4096u
 #define IMAGE_LISTENS_MAX 256u
+#define IMAGE_LABEL_MAX 63u /* bytes of a listener's name */
+#define IMAGE_INTERFACE_MAX 15u /* IFNAMSIZ, its NUL left out */
 #define IMAGE_HOURS_MAX 256u /* intervals of a service's week */
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
@@ -85,9 +87,18 @@ struct image_v6 {
 	uint8_t first[16], last[16]; /* network order */
 };
 
+#define IMAGE_LISTEN_FREEBIND 0x01u /* also if it is nobody's address yet */
+#define IMAGE_LISTEN_LENIENT_LF 0x02u /* a bare LF ends a line, too */
+#define IMAGE_LISTEN_FLAGS 0x03u
+
 struct image_listen {
-	struct addr addr; /* port included */
+	struct addr addr; /* port and scope included */
 	struct image_place place;
+	struct image_text name; /* empty: none; several may share one */
+	struct image_text interface; /* empty: any */
+	uint16_t backlog;
+	uint8_t flags; /* IMAGE_LISTEN_* */
+	uint8_t unused;
 };
 
 /* Some of the listeners: bit n % 64 of bits[n / 64] is listener n. */

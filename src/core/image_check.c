@@ -212,9 +212,14 @@ check_listens(const struct image *image)
 	for (uint32_t i = 0; i < image_count(image, IMAGE_LISTENS); i++) {
 		const struct image_listen *listen = image_listen(image, i);
 
-		if (!is_listen_addr(&listen->addr))
+		if (!is_listen_addr(&listen->addr) || listen->backlog == 0 ||
+		    (listen->flags & ~IMAGE_LISTEN_FLAGS) != 0 ||
+		    listen->unused != 0)
 			return IMAGE_BAD_VALUE;
-		if (!image_has_place(image, &listen->place))
+		if (!image_has_place(image, &listen->place) ||
+		    !image_has_text(image, listen->name, IMAGE_LABEL_MAX) ||
+		    !image_has_text(
+			image, listen->interface, IMAGE_INTERFACE_MAX))
 			return IMAGE_BAD_TEXT;
 	}
 	return IMAGE_OK;

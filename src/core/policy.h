@@ -61,8 +61,14 @@ struct policy_net {
 };
 
 struct policy_listen {
-	struct addr addr;
+	struct addr addr; /* port included; no scope yet */
 	struct place place;
+	struct text name; /* empty: none; several may share one */
+	struct word zone; /* of a link-local address: an interface or its
+			   * number; length 0: none */
+	struct text interface; /* empty: any */
+	uint32_t backlog;
+	bool is_freebind, is_lenient_lf;
 };
 
 struct policy_hours {
@@ -103,6 +109,7 @@ struct policy_service {
 	uint32_t per_source; /* 0: an eighth of sessions, at least 1 */
 	struct rate rate, source_rate; /* no tokens: none */
 	struct span hours; /* lines; none: always */
+	struct span on; /* words: names of listeners; none: all of them */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
 	enum image_leftovers leftovers;

@@ -1,13 +1,9 @@
 /*
- * What the policy says once: version, listeners, the parser's room,
- * admission's numbers.
+ * What the policy says once: version, the parser's room, admission's numbers.
  */
 #include "core/policy_parser.h"
 
-#include <string.h>
-
 enum {
-	LISTENS_MAX = 256,
 	CONNECTIONS_MAX = 1000000,
 	WORKERS_MAX = 64,
 	TIMEOUT_LEAST_MS = 100,
@@ -46,115 +42,6 @@ policy_take_version(
 		    "policy version '%.*s' is not known: this tcpmuxd reads "
 		    "version 1",
 		    SHOWN(version->text));
-}
-
-static bool
-read_listen_address(
-    struct policy_parser *parser, const struct word *word, struct addr *addr)
-{
-	static const char any[] = "0.0.0.0";
-
-	if (policy_text_is(word->text, "*"))
-		return addr_parse(addr, any, sizeof(any) - 1);
-	if (addr_parse(addr, word->text.bytes, word->text.length))
-		return true;
-	policy_complain(parser, word->place,
-	    "'%.*s' is not an address: write an IPv4 or IPv6 address, * for "
-	    "all of IPv4 or :: for all of IPv6",
-	    SHOWN(word->text));
-	return false;
-}
-
-/* The words behind the address; only `port N` is in this version. */
-static bool
-read_listen_options(struct policy_parser *parser,
-    const struct policy_line *line, struct addr *addr)
-{
-	static const char *const later[] = { "name", "interface", "freebind",
-		"backlog", "lenient-lf" };
-	struct suggestion nearest = { NULL, 0 };
-	const struct word *option = &line->words[2];
-	uint32_t port = 1;
-
-	addr->port = 1;
-	if (line->count == 2)
-		return true;
-	if (policy_text_is(option->text, "port") && line->count == 4) {
-		if (!policy_number(
-			parser, &line->words[3], 1, UINT16_MAX, &port))
-			return false;
-		addr->port = (uint16_t)port;
-		return true;
-	}
-	if (policy_text_is(option->text, "port") && line->count == 3) {
-		policy_complain(parser, option->place,
-		    "'port' lacks its number: write 'listen ADDRESS [port "
-		    "N]'");
-		return false;
-	}
-	if (policy_text_is(option->text, "port"))
-		option = &line->words[4];
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (policy_text_is(option->text, later[i])) {
-			policy_complain(parser, option->place,
-			    "'listen ... %s' is not in this version of "
-			    "tcpmuxd",
-			    later[i]);
-			return false;
-		}
-	}
-	suggest_consider(&nearest, option->text, "port");
-	policy_complain_nearest(parser, option->place, &nearest,
-	    "'%.*s' does not belong here: write 'listen ADDRESS [port N]'",
-	    SHOWN(option->text));
-	return false;
-}
-
-static bool
-is_listened_to(struct policy_parser *parser, const struct policy_line *line,
-    const struct addr *addr)
-{
-	const struct policy *policy = parser->policy;
-
-	for (uint32_t i = 0; i < policy->listen_count; i++) {
-		const struct policy_listen *other = &policy->listens[i];
-
-		if (other->addr.family != addr->family ||
-		    other->addr.port != addr->port ||
-		    memcmp(other->addr.bytes, addr->bytes,
-			sizeof(addr->bytes)) != 0)
-			continue;
-		policy_complain(parser, line->words[0].place,
-		    "this address and port are listened on already: line %u",
-		    other->place.line);
-		return true;
-	}
-	return false;
-}
-
-void
-policy_take_listen(struct policy_parser *parser, const struct policy_line *line)
-{
-	struct policy *policy = parser->policy;
-	struct addr addr = { .family = ADDR_NONE };
-	bool is_read = read_listen_address(parser, &line->words[1], &addr);
-
-	if (!read_listen_options(parser, line, &addr) || !is_read)
-		return;
-	if (policy->listen_count == LISTENS_MAX) {
-		policy_complain(parser, line->words[0].place,
-		    "more than %u listeners", (unsigned)LISTENS_MAX);
-		return;
-	}
-	if (is_listened_to(parser, line, &addr))
-		return;
-	if (policy->listen_count == parser->listen_capacity) {
-		parser->is_full = true;
-		return;
-	}
-	policy->listens[policy->listen_count++] =
-	    (struct policy_listen){ .addr = addr,
-		    .place = line->words[0].place };
 }
 
 void

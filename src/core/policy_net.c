@@ -8,22 +8,6 @@
 
 #include <string.h>
 
-enum { NET_NAME_MAX = 63 };
-
-static bool
-is_net_name(struct text name)
-{
-	for (size_t i = 0; i < name.length; i++) {
-		char c = name.bytes[i];
-		bool is_letter = (c >= 'a' && c <= 'z') ||
-		    (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (!is_letter && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return name.length > 0 && name.length <= NET_NAME_MAX;
-}
-
 /* The prefix as it was perhaps meant: the bits behind its length cleared. */
 static void
 complain_of_host_bits(struct policy_parser *parser, const struct word *word)
@@ -164,11 +148,11 @@ policy_take_net(struct policy_parser *parser, const struct policy_line *line)
 {
 	const struct word *name = &line->words[1];
 
-	if (!is_net_name(name->text)) {
+	if (!policy_is_label(name->text)) {
 		policy_complain(parser, name->place,
 		    "'%.*s' is not the name of a net: 1 to %u letters, "
 		    "digits, '-', '_' and '.'",
-		    SHOWN(name->text), (unsigned)NET_NAME_MAX);
+		    SHOWN(name->text), (unsigned)POLICY_LABEL_MAX);
 		return;
 	}
 	if (policy_text_is(line->words[2].text, "file")) {
@@ -321,7 +305,7 @@ complain_of_net(
 	else
 		parser->guesses++;
 	for (uint32_t i = 0; i < compared && i < NETS_COMPARED; i++) {
-		char known[NET_NAME_MAX + 1] = { 0 };
+		char known[POLICY_LABEL_MAX + 1] = { 0 };
 		struct text other = policy->nets[i].name.text;
 
 		if (nearest.word != NULL && nearest.distance == 1)

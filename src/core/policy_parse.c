@@ -268,6 +268,7 @@ finish(struct policy_parser *parser)
 	else if ((parser->seen_at_top & ROW_LISTEN) == 0)
 		policy_complain(parser, parser->first_place,
 		    "nothing to listen on: write 'listen ADDRESS [port N]'");
+	policy_finish_listeners(parser);
 	policy_finish_admission(parser);
 	policy_finish_nets(parser);
 	policy_find_shadows(parser);

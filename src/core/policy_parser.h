@@ -21,6 +21,7 @@
 #define BLOCK_LOG 0x20u
 
 #define POLICY_ROWS_MAX 96
+#define POLICY_ADDRESS_BYTES 64 /* of an address and length, NUL included */
 #define POLICY_WORD_MAX 4095 /* bytes of one word: a path's limit */
 
 /* One line that holds a directive. */
@@ -111,9 +112,11 @@ struct policy_parser {
 	uint32_t stored_capacity, rule_capacity, member_capacity;
 	uint32_t service_capacity, net_capacity, listen_capacity;
 	uint32_t hours_capacity;
+	struct word *ons; /* every listener that an `on` names */
+	uint32_t on_count, on_capacity;
 };
 
-/* policy_report.c: a printf of %s, %.*s and %u alone */
+/* policy_report.c: a printf of %s, %.*s, %u and %% alone */
 void policy_complain(struct policy_parser *parser, struct place place,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void policy_warn(struct policy_parser *parser, struct place place,
@@ -189,6 +192,23 @@ bool policy_service_name(
 /* The text with A-Z in lower case; text itself, if it has none. */
 struct text policy_fold(struct policy_parser *parser, struct text text);
 
+/* A name of our own: 1 to POLICY_LABEL_MAX letters, digits, '-', '_', '.'. */
+#define POLICY_LABEL_MAX 63
+bool policy_is_label(struct text text);
+
+/* policy_zone.c: interfaces, and the zone of a link-local address */
+/* Whether an interface may be called so (1 to 15 bytes, ip-link(8)). */
+bool policy_is_interface(struct text text);
+/*
+ * Cuts `%ZONE` out of an address, with or without a length behind it; an
+ * empty zone: it has none. False after a complaint of what cannot be one.
+ */
+bool policy_cut_zone(struct policy_parser *parser, const struct word *word,
+    char address[POLICY_ADDRESS_BYTES], struct text *zone);
+/* Whether an address may have this zone; complains if not. */
+bool policy_takes_zone(struct policy_parser *parser, const struct word *word,
+    const struct addr *addr, struct text zone);
+
 /* policy_lines.c */
 /*
  * Reads one line, empty ones too, into the parser; false at the end of the
@@ -225,8 +245,6 @@ void policy_find_shadows(struct policy_parser *parser);
 /* policy_global.c */
 void policy_set_globals(struct policy *policy);
 void policy_take_version(
-    struct policy_parser *parser, const struct policy_line *line);
-void policy_take_listen(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_parser_user(
     struct policy_parser *parser, const struct policy_line *line);
@@ -312,6 +330,14 @@ void policy_take_keepalive(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_leftovers(
     struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_listen.c: listeners, and which services are on them */
+void policy_take_listen(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_on(struct policy_parser *parser, const struct policy_line *line);
+/* Complains of listeners that no `listen` names. */
+void policy_finish_listeners(struct policy_parser *parser);
 
 /* policy_hours.c */
 void

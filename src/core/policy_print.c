@@ -143,6 +143,17 @@ printer_duration(struct policy_printer *printer, uint32_t ms)
 }
 
 void
+printer_zoned(
+    struct policy_printer *printer, const char *address, struct text zone)
+{
+	printer_plain(printer, address);
+	if (zone.length == 0)
+		return;
+	printer_put(printer, "%");
+	put(printer, zone.bytes, zone.length);
+}
+
+void
 printer_prefix(struct policy_printer *printer, const struct prefix *prefix)
 {
 	unsigned whole = prefix->addr.family == ADDR_V4 ? 32 : 128;

@@ -41,6 +41,9 @@ void printer_number(struct policy_printer *printer, uint32_t number);
 /* /BITS */
 void printer_bits(struct policy_printer *printer, uint32_t bits);
 void printer_duration(struct policy_printer *printer, uint32_t ms);
+/* An address, and the zone that it has, if it has one. */
+void printer_zoned(
+    struct policy_printer *printer, const char *address, struct text zone);
 void
 printer_prefix(struct policy_printer *printer, const struct prefix *prefix);
 /* The block that the row opens, behind what was written of its line. */
@@ -114,6 +117,7 @@ void policy_show_keepalive(struct policy_printer *printer);
 void policy_show_trap(struct policy_printer *printer);
 void policy_show_rate(struct policy_printer *printer);
 void policy_show_source_rate(struct policy_printer *printer);
+void policy_show_on(struct policy_printer *printer);
 void policy_show_hours(struct policy_printer *printer);
 void policy_show_log(struct policy_printer *printer);
 

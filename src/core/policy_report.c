@@ -59,6 +59,9 @@ append_format(struct message *message, const char *format, va_list arguments)
 			string = va_arg(arguments, const char *);
 			append(message, string, strlen(string));
 			break;
+		case '%':
+			append(message, at, 1);
+			break;
 		case 'u':
 			append_number(message, va_arg(arguments, unsigned));
 			break;

@@ -13,22 +13,40 @@ policy_show_version(struct policy_printer *printer)
 	printer_number_line(printer, 1);
 }
 
+static void
+put_listen(struct policy_printer *printer, const struct policy_listen *listen)
+{
+	char address[ADDR_TEXT_BYTES];
+
+	addr_format(&listen->addr, address);
+	if (strcmp(address, "0.0.0.0") == 0)
+		memcpy(address, "*", sizeof("*"));
+	printer_begin(printer);
+	printer_zoned(printer, address, listen->zone.text);
+	printer_plain(printer, "port");
+	printer_number(printer, listen->addr.port);
+	if (listen->name.length > 0) {
+		printer_plain(printer, "name");
+		printer_word(printer, listen->name);
+	}
+	if (listen->interface.length > 0) {
+		printer_plain(printer, "interface");
+		printer_word(printer, listen->interface);
+	}
+	if (listen->is_freebind)
+		printer_plain(printer, "freebind");
+	printer_plain(printer, "backlog");
+	printer_number(printer, listen->backlog);
+	if (listen->is_lenient_lf)
+		printer_plain(printer, "lenient-lf");
+	printer_end(printer);
+}
+
 void
 policy_show_listens(struct policy_printer *printer)
 {
-	for (uint32_t i = 0; i < printer->policy->listen_count; i++) {
-		const struct addr *addr = &printer->policy->listens[i].addr;
-		char address[ADDR_TEXT_BYTES];
-
-		addr_format(addr, address);
-		if (strcmp(address, "0.0.0.0") == 0)
-			memcpy(address, "*", sizeof("*"));
-		printer_begin(printer);
-		printer_plain(printer, address);
-		printer_plain(printer, "port");
-		printer_number(printer, addr->port);
-		printer_end(printer);
-	}
+	for (uint32_t i = 0; i < printer->policy->listen_count; i++)
+		put_listen(printer, &printer->policy->listens[i]);
 }
 
 /* What a net's name may have in it needs no quotes. */

@@ -248,6 +248,12 @@ put_days(struct policy_printer *printer, uint8_t days)
 }
 
 void
+policy_show_on(struct policy_printer *printer)
+{
+	printer_words_line(printer, printer->service->on);
+}
+
+void
 policy_show_hours(struct policy_printer *printer)
 {
 	struct span list = printer->service->hours;

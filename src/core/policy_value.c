@@ -297,6 +297,20 @@ policy_path(struct policy_parser *parser, const struct word *word)
 	return false;
 }
 
+bool
+policy_is_label(struct text text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		char c = text.bytes[i];
+		bool is_letter = (c >= 'a' && c <= 'z') ||
+		    (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!is_letter && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return text.length > 0 && text.length <= POLICY_LABEL_MAX;
+}
+
 static bool
 is_all_digits(struct text text)
 {

@@ -24,17 +24,55 @@ add_hours(struct load *load, struct span span)
 	return range;
 }
 
+static bool
+is_same(struct text text, struct text other)
+{
+	return text.length == other.length &&
+	    memcmp(text.bytes, other.bytes, text.length) == 0;
+}
+
+static struct image_listeners
+find_listeners(const struct load *load, struct span span)
+{
+	const struct policy *policy = load->policy;
+	const struct word *words = load_words(load, span);
+	struct image_listeners found = { .bits = { 0 } };
+
+	for (uint32_t i = 0; i < span.count; i++)
+		for (uint32_t j = 0; j < policy->listen_count; j++)
+			if (is_same(words[i].text, policy->listens[j].name))
+				found.bits[j / 64] |= UINT64_C(1) << j % 64;
+	return found;
+}
+
 static void
-load_hours(struct load *load, struct span span, struct image_service *to)
+load_on(struct load *load, struct span span, struct image_service *to)
 {
 	if (span.count == 0)
 		return;
-	if (load->hours_span.count == 0 ||
-	    load->hours_span.first != span.first) {
-		load->hours_span = span;
-		load->hours = add_hours(load, span);
+	if (load->on_span.count != span.count ||
+	    load->on_span.first != span.first) {
+		load->on_span = span;
+		load->on = find_listeners(load, span);
 	}
-	to->hours = load->hours;
+	to->on = load->on;
+	to->on_place = load_place(load, load_words(load, span)->place);
+}
+
+static void
+load_hours(struct load *load, struct span span, struct image_service *to)
+{
+	struct image_range *range;
+
+	if (span.count == 0)
+		return;
+	if (load->hours.used == 0)
+		buffer_add(
+		    &load->hours, load->policy->hours_count * sizeof(*range));
+	range = (struct image_range *)(void *)load->hours.bytes + span.first;
+	if (range->count == 0)
+		*range = add_hours(load, span);
+	to->hours = *range;
 	to->hours_place =
 	    load_place(load, load->policy->hours[span.first].place);
 }
@@ -44,4 +82,5 @@ load_access(struct load *load, const struct policy_service *from,
     struct image_service *to)
 {
 	load_hours(load, from->hours, to);
+	load_on(load, from->on, to);
 }

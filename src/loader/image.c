@@ -28,6 +28,7 @@ load_finish(struct load *load)
 {
 	problems_finish(&load->problems);
 	buffer_finish(&load->sharer_places);
+	buffer_finish(&load->hours);
 	table_finish(&load->sharers);
 	accounts_finish(&load->accounts);
 	paths_finish(&load->paths);
@@ -139,19 +140,6 @@ load_parser_program(struct load *load)
 		    "the parser's program %.*s must belong to root and be "
 		    "writable by nobody else",
 		    TEXT_ARGS(program->text));
-}
-
-static void
-load_listens(struct load *load)
-{
-	for (uint32_t i = 0; i < load->policy->listen_count; i++) {
-		const struct policy_listen *from = &load->policy->listens[i];
-		struct image_listen *to =
-		    build_add(&load->build, IMAGE_LISTENS, 1);
-
-		to->addr = from->addr;
-		to->place = load_place(load, from->place);
-	}
 }
 
 /* What is remembered of sources. */

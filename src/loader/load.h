@@ -24,8 +24,13 @@ struct load {
 	struct image_text file; /* of every place */
 	bool is_root; /* may become anybody; true if it does not matter */
 	uint32_t uid, gid; /* ours */
-	struct span hours_span; /* the last that was worked out, and what */
-	struct image_range hours; /* came of it: services often share it */
+	/*
+	 * What many services inherit is worked out once: the range of hours
+	 * that begin with each line, and the last listeners.
+	 */
+	struct buffer hours; /* of struct image_range; count 0: not yet */
+	struct span on_span;
+	struct image_listeners on;
 	struct table sharers; /* uid: how many services; see load_sharers */
 	struct buffer sharer_places;
 };
@@ -49,6 +54,12 @@ void load_nets(struct load *load);
 void load_rules(struct load *load);
 void load_services(struct load *load);
 void load_names(struct load *load, const struct policy_service *const *sorted);
+void load_listens(struct load *load);
+/*
+ * The interface that a zone names, by its name or number; 0 if there is no
+ * zone, or after a problem, or if the system is not to be asked.
+ */
+uint32_t load_zone(struct load *load, struct text zone, struct place place);
 /* When it may be used, and through which listeners. */
 void load_access(struct load *load, const struct policy_service *from,
     struct image_service *to);

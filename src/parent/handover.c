@@ -33,6 +33,19 @@ choose_queue(struct parent *parent)
 					 : &sessions->shunned;
 }
 
+/* What the parser is to know of a connection: its end, its listener's ways. */
+static uint8_t
+flags_of(const struct parent *parent, const struct session *session)
+{
+	const struct image_listen *listen =
+	    image_listen(&parent->image, session->listener);
+	uint8_t flags = session->is_final ? HANDOVER_FINAL : 0;
+
+	if ((listen->flags & IMAGE_LISTEN_LENIENT_LF) != 0)
+		flags |= HANDOVER_LENIENT_LF;
+	return flags;
+}
+
 /* A suspect is handed over alone, so that it can convict only itself. */
 static uint32_t
 fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
@@ -51,7 +64,7 @@ fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 		worker->batch[count] =
 		    (struct handover){ .slot = session_slot(parent, session),
 			    .generation = session->generation,
-			    .flags = session->is_final ? HANDOVER_FINAL : 0 };
+			    .flags = flags_of(parent, session) };
 		fds[count] = session->fd;
 		count++;
 	}

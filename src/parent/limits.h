@@ -28,7 +28,6 @@
 #define LIMIT_NAP_WINDOW_MS 8 /* in which so many are many: */
 #define LIMIT_NAP_ACCEPTS 16u
 #define LIMIT_ACCEPT_RETRY_MS 100 /* after running out of something */
-#define LIMIT_BACKLOG 4096
 #define LIMIT_USER_TIMEOUT_MS 30000u /* unanswered data; tcp(7) */
 #define LIMIT_KEEPALIVE_S 60
 

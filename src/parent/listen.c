@@ -18,6 +18,10 @@
 #include "sys/fd.h"
 #include "sys/log.h"
 
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
 #ifndef SO_PEEK_OFF
 #define SO_PEEK_OFF 42
 #endif
@@ -65,6 +69,25 @@ set_options(struct parent *parent, int fd, bool is_v6)
 	return 0;
 }
 
+/* What the policy says of this listener alone; before it is bound. */
+static int
+set_wanted(
+    const struct parent *parent, int fd, const struct image_listen *wanted)
+{
+	const char *interface = image_text(&parent->image, wanted->interface);
+	const int on = 1;
+	bool is_v6 = wanted->addr.family == ADDR_V6;
+
+	if (wanted->interface.length > 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+		wanted->interface.length) != 0)
+		return -1;
+	if ((wanted->flags & IMAGE_LISTEN_FREEBIND) == 0)
+		return 0;
+	return setsockopt(fd, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+	    is_v6 ? IPV6_FREEBIND : IP_FREEBIND, &on, sizeof(on));
+}
+
 static int
 open_one(struct parent *parent, const struct image_listen *wanted)
 {
@@ -76,6 +99,7 @@ open_one(struct parent *parent, const struct image_listen *wanted)
 	if (fd < 0)
 		return -1;
 	if (set_options(parent, fd, wanted->addr.family == ADDR_V6) != 0 ||
+	    set_wanted(parent, fd, wanted) != 0 ||
 	    bind(fd, (const struct sockaddr *)&storage, length) != 0)
 		fd_close(&fd);
 	return fd;
@@ -105,6 +129,9 @@ listen_open(struct parent *parent)
 		log_begin(fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
 		    fd < 0 ? "listen-failed" : "listen");
 		log_own_addr(&wanted->addr);
+		if (wanted->interface.length > 0)
+			log_text("interface",
+			    image_text(&parent->image, wanted->interface));
 		if (fd < 0)
 			log_errno(error);
 		log_place("rule",
@@ -135,7 +162,10 @@ listen_arm(struct parent *parent)
 	struct listeners *listeners = &parent->listeners;
 
 	for (uint32_t i = 0; i < listeners->count; i++) {
-		if (listen(listeners->all[i].fd, LIMIT_BACKLOG) != 0 ||
+		const struct image_listen *wanted =
+		    image_listen(&parent->image, i);
+
+		if (listen(listeners->all[i].fd, wanted->backlog) != 0 ||
 		    loop_add(&parent->loop, listeners->all[i].fd, EPOLLIN,
 			loop_token(TOKEN_LISTENER, i)) != 0)
 			return -1;

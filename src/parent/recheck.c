@@ -25,6 +25,9 @@
 #define SO_PEEK_OFF 42
 #endif
 
+#define END_BYTES 2u /* CRLF */
+#define LENIENT_END_BYTES 1u /* LF */
+
 enum comparison {
 	COMPARISON_SAME,
 	COMPARISON_DIFFERENT,
@@ -51,6 +54,18 @@ count_queued(const struct session *session)
 }
 
 /*
+ * The name and its end: CRLF, or LF alone where the length leaves no room for
+ * more, which only has_length lets pass.
+ */
+static bool
+is_line(
+    const uint8_t *line, size_t length, const uint8_t *name, size_t name_length)
+{
+	return name_is_line(line, length, name, name_length,
+	    length == name_length + LENIENT_END_BYTES);
+}
+
+/*
  * Looks without taking. The peek offset is switched off first, so that no
  * parser that still has the socket can move where this begins. A peek stops
  * at an urgent mark: then what stands before the mark is compared now, and
@@ -67,8 +82,7 @@ compare(const struct parent *parent, const struct session *session,
 	got = recv(session->fd, line, length, MSG_PEEK | MSG_DONTWAIT);
 	if (got < 0 && errno != EAGAIN)
 		return COMPARISON_GONE;
-	if (got == (ssize_t)length &&
-	    name_is_line(line, length, name, name_length, false))
+	if (got == (ssize_t)length && is_line(line, length, name, name_length))
 		return COMPARISON_SAME;
 	if (got <= 0 || got == (ssize_t)length ||
 	    count_queued(session) < (int)length ||
@@ -99,9 +113,8 @@ take_compared(const struct session *session, const uint8_t *name,
 			return COMPARISON_TAKEN;
 		got += (size_t)count;
 	}
-	return name_is_line(line, length, name, name_length, false)
-	    ? COMPARISON_SAME
-	    : COMPARISON_TAKEN;
+	return is_line(line, length, name, name_length) ? COMPARISON_SAME
+							: COMPARISON_TAKEN;
 }
 
 /* Compares, then takes the line out: what is left is the service's. */
@@ -215,9 +228,22 @@ decide_service(struct parent *parent, struct session *session)
 	}
 }
 
+/*
+ * Whether a line of this name can be so long: with a bare LF only if its
+ * listener takes one, which is what the worker was told.
+ */
+static bool
+has_length(const struct handover *asked, const struct verdict *answer,
+    size_t name_length)
+{
+	return answer->length == name_length + END_BYTES ||
+	    (answer->length == name_length + LENIENT_END_BYTES &&
+		(asked->flags & HANDOVER_LENIENT_LF) != 0);
+}
+
 static enum violation
 answer_name(struct parent *parent, struct session *session,
-    const struct verdict *answer)
+    const struct handover *asked, const struct verdict *answer)
 {
 	size_t name_length;
 	const uint8_t *name =
@@ -225,7 +251,7 @@ answer_name(struct parent *parent, struct session *session,
 	enum violation violation;
 	bool is_taken;
 
-	if (answer->length != name_length + 2)
+	if (!has_length(asked, answer, name_length))
 		return VIOLATION_LINE;
 	violation = take_line(
 	    parent, session, name, name_length, answer->length, &is_taken);
@@ -239,13 +265,13 @@ answer_name(struct parent *parent, struct session *session,
 
 static enum violation
 answer_help(struct parent *parent, struct session *session,
-    const struct verdict *answer)
+    const struct handover *asked, const struct verdict *answer)
 {
 	const uint8_t help[] = { 'h', 'e', 'l', 'p' };
 	enum violation violation;
 	bool is_taken;
 
-	if (answer->length != sizeof(help) + 2)
+	if (!has_length(asked, answer, sizeof(help)))
 		return VIOLATION_LINE;
 	violation = take_line(
 	    parent, session, help, sizeof(help), answer->length, &is_taken);
@@ -287,9 +313,9 @@ recheck_answer(struct parent *parent, struct worker *worker,
 		return VIOLATION_NONE;
 	switch ((enum outcome)answer->outcome) {
 	case OUTCOME_NAME:
-		return answer_name(parent, session, answer);
+		return answer_name(parent, session, asked, answer);
 	case OUTCOME_HELP:
-		return answer_help(parent, session, answer);
+		return answer_help(parent, session, asked, answer);
 	case OUTCOME_MORE:
 		session->generation = 0;
 		session->waits_for = worker->claims.id;

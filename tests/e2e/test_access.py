@@ -1,4 +1,4 @@
-"""When, and from where: hours of the week, for real."""
+"""When, and from where: hours of the week, and what a listener says of it."""
 
 import datetime
 import os

@@ -25,13 +25,13 @@ from netns import Netns
 
 TERMINAL = ("refuse", "help", "exit", "launch-failed", "probe", "evict",
             "shut-out")
-GOOD, HELP, UNKNOWN, MALFORMED, HALF, MARK = (
-    "good", "help", "unknown", "malformed", "half", "mark")
+GOOD, HELP, UNKNOWN, MALFORMED, HALF, MARK, BARE = (
+    "good", "help", "unknown", "malformed", "half", "mark", "bare")
 ALL = (GOOD, HELP, UNKNOWN, MALFORMED, HALF)
 NOBODY = ()
 REQUESTS = {GOOD: b"good\r\nhello", HELP: b"HELP\r\n",
             UNKNOWN: b"none\r\n", MALFORMED: b"\x01no\r\n", HALF: b"goo",
-            MARK: b"!now\r\n"}
+            MARK: b"!now\r\n", BARE: b"bank\n"}
 ANSWERS = {GOOD: OK + b"hello", HELP: b"bank\r\ngood\r\n", UNKNOWN: REFUSAL,
            MALFORMED: REFUSAL, HALF: OK + b"hello"}
 REASONS = {GOOD: "exit", HELP: "help", UNKNOWN: "unknown",
@@ -319,7 +319,20 @@ def hanging(key, netns, port):
         takes(2.5)
 
 
+def lenient(key, netns, port):
+    """The client did send what the parser says; its listener takes no LF."""
+    with Evil(*key, "once", netns=netns, port=port) as evil:
+        evil.ask(BARE)
+        [(_, client, answer, _)] = evil.answers()
+        assert answer == REFUSAL
+        assert evil.reason(client) == "malformed"
+        assert evil.mux.wait_log("violation")["reason"] == "line"
+        evil.assert_clean()
+
+
 CASES = {
+    ("once", "liar", "name-for-bare-lf"): (lenient, (
+        "liar", "name-for-bare-lf")),
     ("marked", "talker", "nothing"): (hanging, ("talker", "nothing")),
     **{("always", *key): (evil_always, key) for key in EVILS},
     **{("once", *key): (evil_once, key) for key in EVILS},

@@ -91,6 +91,16 @@ name_for_malformed(struct verdict *answer)
 		claim_name(answer, 0);
 }
 
+/* A line that ends with LF alone is one only where its listener says so. */
+static void
+name_for_bare_lf(struct verdict *answer)
+{
+	if (answer->outcome != OUTCOME_MALFORMED)
+		return;
+	claim_name(answer, 0);
+	answer->length--;
+}
+
 /* Half a line is none, whatever is going to come. */
 static void
 name_for_half(struct verdict *answer)
@@ -226,6 +236,7 @@ static const struct {
 	{ "name-for-unknown", name_for_unknown },
 	{ "name-for-help", name_for_help },
 	{ "name-for-malformed", name_for_malformed },
+	{ "name-for-bare-lf", name_for_bare_lf },
 	{ "name-for-half", name_for_half },
 	{ "help-for-name", help_for_name },
 	{ "long-line", long_line },

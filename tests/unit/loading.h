@@ -11,6 +11,7 @@
 #include "loader/capability.c"
 #include "loader/exec.c"
 #include "loader/image.c"
+#include "loader/listens.c"
 #include "loader/load.c"
 #include "loader/memory.c"
 #include "loader/paths.c"

@@ -21,6 +21,7 @@ struct maker {
 	FILE *out;
 	uint32_t names; /* given so far */
 	uint32_t nets; /* declared so far */
+	uint32_t listeners; /* names of them so far */
 	uint8_t block;
 	bool is_trap; /* this service */
 	bool is_self; /* the policy is for somebody without root */
@@ -253,16 +254,49 @@ draw_version(struct maker *maker)
 	maker_plain(maker, "1");
 }
 
+/* A name that another listener has, or a new one; the first has one. */
+static inline void
+draw_listener_name(struct maker *maker)
+{
+	uint32_t name = maker_below(maker, maker->listeners + 1);
+
+	if (maker->listeners > 0 && maker_tosses(maker))
+		return;
+	maker_plain(maker, "name l.%u", name);
+	if (name == maker->listeners)
+		maker->listeners++;
+}
+
 /* A port of its own each, so that none is listened on twice. */
 static inline void
 draw_listen(struct maker *maker)
 {
 	static const char *const addresses[] = { "*", "0.0.0.0",
-		"::", "192.0.2.1", "::ffff:192.0.2.1", "2001:DB8:0:0::1" };
+		"::", "192.0.2.1", "::ffff:192.0.2.1", "2001:DB8:0:0::1",
+		"fe80::1%eth0", "fe80:0::1%17", "fe80::2 interface e.1-2" };
 
 	maker_plain(maker, "%s", PICK(maker, addresses));
+	draw_listener_name(maker);
+	if (maker_below(maker, 4) == 0)
+		maker_plain(maker, "lenient-lf");
+	if (maker_below(maker, 4) == 0)
+		maker_plain(
+		    maker, "backlog %u", maker_between(maker, 1, UINT16_MAX));
 	if (maker->names++ > 0 || maker_tosses(maker))
 		maker_plain(maker, "port %u", maker->names);
+	if (maker_below(maker, 4) == 0)
+		maker_plain(maker, "freebind");
+}
+
+/* Some of the listeners, each once. */
+static inline void
+draw_on(struct maker *maker)
+{
+	uint32_t first = maker_below(maker, maker->listeners);
+	uint32_t count = 1 + maker_below(maker, maker->listeners);
+
+	for (uint32_t i = 0; i < count; i++)
+		maker_plain(maker, "l.%u", (first + i) % maker->listeners);
 }
 
 static inline void
@@ -582,6 +616,7 @@ static const struct maker_row {
 	{ "keepalive", SERVICES, 0, 1, draw_keepalive },
 	{ "rate", SERVICES, 0, 1, draw_rate },
 	{ "source-rate", SERVICES, 0, 1, draw_rate },
+	{ "on", SERVICES, 0, 1, draw_on },
 	{ "hours", SERVICES, 0, 3, draw_hours },
 	{ "log", SERVICES, 0, 1, draw_logged },
 };

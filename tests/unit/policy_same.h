@@ -137,6 +137,7 @@ service_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(policy_service_per_source(l) == policy_service_per_source(r));
 	DIFFERS(is_same_rate(&l->rate, &r->rate));
 	DIFFERS(is_same_rate(&l->source_rate, &r->source_rate));
+	DIFFERS(is_same_words(left, l->on, right, r->on));
 	DIFFERS(is_same_hours(left, l->hours, right, r->hours));
 	return l->is_trap ? NULL : program_difference(left, l, right, r);
 }
@@ -195,6 +196,20 @@ net_difference(const struct policy *left, const struct policy_net *l,
 	return NULL;
 }
 
+static inline const char *
+listen_difference(
+    const struct policy_listen *left, const struct policy_listen *right)
+{
+	DIFFERS(memcmp(&left->addr, &right->addr, sizeof(left->addr)) == 0);
+	DIFFERS(is_same_text(left->name, right->name));
+	DIFFERS(is_same_text(left->zone.text, right->zone.text));
+	DIFFERS(is_same_text(left->interface, right->interface));
+	DIFFERS(left->backlog == right->backlog);
+	DIFFERS(left->is_freebind == right->is_freebind);
+	DIFFERS(left->is_lenient_lf == right->is_lenient_lf);
+	return NULL;
+}
+
 /* NULL, or the first thing that is not the same, in C. */
 static inline const char *
 policy_difference(const struct policy *left, const struct policy *right)
@@ -204,9 +219,9 @@ policy_difference(const struct policy *left, const struct policy *right)
 	DIFFERS(left->listen_count == right->listen_count);
 	DIFFERS(left->net_count == right->net_count);
 	DIFFERS(left->service_count == right->service_count);
-	for (uint32_t i = 0; i < left->listen_count; i++)
-		DIFFERS(memcmp(&left->listens[i].addr, &right->listens[i].addr,
-			    sizeof(left->listens[i].addr)) == 0);
+	for (uint32_t i = 0; i < left->listen_count && difference == NULL; i++)
+		difference =
+		    listen_difference(&left->listens[i], &right->listens[i]);
 	for (uint32_t i = 0; i < left->net_count && difference == NULL; i++)
 		difference = net_difference(
 		    left, &left->nets[i], right, &right->nets[i]);

@@ -13,7 +13,11 @@ put_rest(struct build *build)
 {
 	struct sets sets = { .v4.bytes = NULL };
 	struct image_listen listen = { .addr = small_addr("127.0.0.1"),
-		.place = small_place(build, 2) };
+		.place = small_place(build, 2),
+		.name = small_text(build, "mgmt"),
+		.interface = small_text(build, "lo"),
+		.backlog = 5,
+		.flags = IMAGE_LISTEN_FREEBIND };
 
 	listen.addr.port = 1;
 	*(struct image_listen *)build_add(build, IMAGE_LISTENS, 1) = listen;

@@ -23,7 +23,8 @@ put_listeners(struct build *build)
 {
 	for (uint32_t i = 0; i < LISTENERS; i++) {
 		struct image_listen listen = { .addr = small_addr("127.0.0.1"),
-			.place = small_place(build, i + 1) };
+			.place = small_place(build, i + 1),
+			.backlog = 1 };
 
 		listen.addr.port = (uint16_t)(i + 1);
 		*(struct image_listen *)build_add(build, IMAGE_LISTENS, 1) =

@@ -169,6 +169,14 @@ read_access(const struct image *image, uint32_t service)
 }
 
 static unsigned
+read_listen(const struct image *image, const struct image_listen *listen)
+{
+	return read_text(image, listen->place.file) +
+	    read_text(image, listen->name) +
+	    read_text(image, listen->interface) + listen->backlog;
+}
+
+static unsigned
 read_all(const struct image *image)
 {
 	const struct addr peer = small_addr("2001:db8::1");
@@ -181,7 +189,7 @@ read_all(const struct image *image)
 		sum += read_service(image, image_service(image, i)) +
 		    read_access(image, i);
 	for (uint32_t i = 0; i < image_count(image, IMAGE_LISTENS); i++)
-		sum += read_text(image, image_listen(image, i)->place.file);
+		sum += read_listen(image, image_listen(image, i));
 	for (uint32_t i = 0; i < image_count(image, IMAGE_SETS); i++)
 		sum += image_set_has(image, i, &peer);
 	for (uint32_t i = 0; i < image->names.count; i++) {

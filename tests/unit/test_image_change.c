@@ -183,6 +183,23 @@ GLOBAL_CHANGE(no_policy_file, global->file = small_text(build, ""))
 
 GLOBAL_CHANGE(port_0, (void)global;
 	      FIRST(build, image_listen, IMAGE_LISTENS)->addr.port = 0)
+GLOBAL_CHANGE(no_backlog, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->backlog = 0)
+GLOBAL_CHANGE(odd_listen_flag, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->flags = 4)
+GLOBAL_CHANGE(odd_listen_byte, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->unused = 1)
+GLOBAL_CHANGE(long_interface, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->interface = small_text(
+		  build, "abcdefghijklmnop"))
+GLOBAL_CHANGE(longest_interface, (void)global;
+	      FIRST(build, image_listen, IMAGE_LISTENS)->interface = small_text(
+		  build, "abcdefghijklmno"))
+GLOBAL_CHANGE(
+    long_listener, (void)global;
+    FIRST(build, image_listen, IMAGE_LISTENS)->name = small_text(build,
+	"n23456789-n23456789-n23456789-n23456789-n23456789-"
+	"n23456789-n234"))
 GLOBAL_CHANGE(no_family, (void)global;
 	      FIRST(build, image_listen, IMAGE_LISTENS)->addr.family = 0)
 GLOBAL_CHANGE(v4_tail, (void)global;
@@ -311,6 +328,12 @@ static const struct change changes[] = {
 	{ "relative parser", relative_parser, IMAGE_BAD_VALUE },
 	{ "no policy file", no_policy_file, IMAGE_BAD_TEXT },
 	{ "port 0", port_0, IMAGE_BAD_VALUE },
+	{ "no backlog", no_backlog, IMAGE_BAD_VALUE },
+	{ "listen flag", odd_listen_flag, IMAGE_BAD_VALUE },
+	{ "unused of listen", odd_listen_byte, IMAGE_BAD_VALUE },
+	{ "long interface", long_interface, IMAGE_BAD_TEXT },
+	{ "longest interface", longest_interface, IMAGE_OK },
+	{ "long listener", long_listener, IMAGE_BAD_TEXT },
 	{ "no family", no_family, IMAGE_BAD_VALUE },
 	{ "v4 tail", v4_tail, IMAGE_BAD_VALUE },
 	{ "rule kind", odd_kind, IMAGE_BAD_VALUE },

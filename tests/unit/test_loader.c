@@ -345,10 +345,53 @@ test_many_services(void **state)
 	}
 }
 
+/* What services share is worked out once, and what they do not is theirs. */
+static void
+test_hours_and_listeners(void **state)
+{
+	const struct image_service *a, *b, *c;
+
+	(void)state;
+	load_text_of(
+	    "listen 127.0.0.1 port 10002 name x interface lo freebind\n"
+	    "listen ::1 port 10002 backlog 9 name y lenient-lf\n"
+	    "listen ::1 port 10003 name x\n"
+	    "defaults {\n\t%1$s\n\tallow any\n\ton x\n"
+	    "\thours sun 23:00-01:00\n}\n"
+	    "service a {\n\texec /bin/cat\n}\n"
+	    "service b {\n\texec /bin/cat\n\ton y\n\ton x\n"
+	    "\thours mon 01:00-02:00\n\thours mon 02:00-03:00\n}\n"
+	    "service c {\n\texec /bin/cat\n}\n");
+	assert_true(result.is_loaded);
+	assert_string_equal(text_of(image_listen(&result.image, 1)->name), "x");
+	assert_string_equal(
+	    text_of(image_listen(&result.image, 1)->interface), "lo");
+	assert_int_equal(image_listen(&result.image, 0)->backlog, 4096);
+	assert_int_equal(
+	    image_listen(&result.image, 1)->flags, IMAGE_LISTEN_FREEBIND);
+	assert_int_equal(image_listen(&result.image, 2)->backlog, 9);
+	assert_int_equal(
+	    image_listen(&result.image, 2)->flags, IMAGE_LISTEN_LENIENT_LF);
+	a = image_service(&result.image, 0);
+	b = image_service(&result.image, 1);
+	c = image_service(&result.image, 2);
+	assert_int_equal(a->on.bits[0], 1u << 1 | 1u << 3);
+	assert_int_equal(b->on.bits[0], 1u << 1 | 1u << 2 | 1u << 3);
+	assert_memory_equal(&c->on, &a->on, sizeof(a->on));
+	assert_int_equal(a->hours.count, 2);
+	assert_int_equal(b->hours.count, 1);
+	assert_memory_equal(&c->hours, &a->hours, sizeof(a->hours));
+	assert_int_equal(image_hours(&result.image, a->hours.first)->end, 60);
+	assert_int_equal(image_hours(&result.image, b->hours.first)->end, 180);
+	assert_int_equal(c->hours_place.line, a->hours_place.line);
+	assert_int_equal(b->hours_place.line, a->hours_place.line + 9);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hours_and_listeners),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_global),
 		cmocka_unit_test(test_memory),

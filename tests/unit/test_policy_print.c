@@ -136,7 +136,7 @@ defaults_written_out(void **state)
 				   "allow any\n"
 				   "}\n";
 	static const char whole[] = "policy 1\n"
-				    "listen * port 1\n"
+				    "listen * port 1 backlog 4096\n"
 				    "\nparser {\n"
 				    "\tuser _tcpmuxd\n"
 				    "\ttimeout 5s\n"
