@@ -12,6 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXTS_MAX = 8 };
+
+/* The main text, and the next one for each of its include lines. */
+struct texts {
+	struct policy_text all[TEXTS_MAX];
+	uint32_t count;
+	struct text rest;
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 /* A message is one line that no terminal obeys. */
@@ -124,6 +133,8 @@ check_printed(const struct policy *policy)
 	const struct policy_sink sink = { write_bytes, &printed };
 	struct arena arena = { .base = memory, .size = sizeof(memory) };
 	struct policy_report report = { ignore_problem, NULL };
+	struct policy_text text = { .text.bytes = printed.bytes,
+		.name = "printed" };
 	struct policy again;
 
 	printed.length = 0;
@@ -131,10 +142,51 @@ check_printed(const struct policy *policy)
 	policy_print(policy, &sink);
 	if (printed.is_full)
 		return;
-	if (policy_parse(&again, printed.bytes, printed.length, 0, &arena,
-		&report) != POLICY_OK ||
+	text.text.length = printed.length;
+	if (policy_parse(&again, &text, 1, &arena, &report) != POLICY_OK ||
 	    policy_difference(policy, &again) != NULL)
 		abort();
+}
+
+/* Cuts off what comes before the next form feed, which no policy has. */
+static struct text
+cut_text(struct text *rest)
+{
+	struct text cut = *rest;
+	size_t at = 0;
+
+	while (at < cut.length && cut.bytes[at] != '\f')
+		at++;
+	cut.length = at;
+	if (at < rest->length)
+		*rest = (struct text){ rest->bytes + at + 1,
+			rest->length - at - 1 };
+	else
+		*rest = (struct text){ NULL, 0 };
+	return cut;
+}
+
+static void
+add_text(void *context, const struct word *path)
+{
+	struct texts *texts = context;
+
+	if (path->text.length == 0 || path->text.bytes[0] != '/')
+		abort();
+	if (texts->count < TEXTS_MAX)
+		texts->all[texts->count++] =
+		    (struct policy_text){ .text = cut_text(&texts->rest),
+			    .name = "included",
+			    .include = path->place };
+}
+
+static void
+split(struct texts *texts, const char *bytes, size_t length)
+{
+	texts->rest = (struct text){ bytes, length };
+	texts->all[0] = (struct policy_text){ .text = cut_text(&texts->rest),
+		.name = "main" };
+	policy_find_includes(texts->all[0].text, add_text, texts);
 }
 
 int
@@ -144,10 +196,12 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	unsigned errors = 0;
 	struct arena arena = { .base = memory, .size = ARENA_BYTES };
 	struct policy_report report = { note_problem, &errors };
+	struct texts texts = { .count = 1 };
 	struct policy policy;
 
-	switch (policy_parse(
-	    &policy, (const char *)bytes, length, 0, &arena, &report)) {
+	split(&texts, (const char *)bytes, length);
+	switch (
+	    policy_parse(&policy, texts.all, texts.count, &arena, &report)) {
 	case POLICY_OK:
 		check_policy(&policy);
 		check_printed(&policy);

@@ -25,7 +25,7 @@
 #endif
 
 struct options {
-	const char *policy_path;
+	const char *policy_path, *fragment_path;
 	bool is_check, prints, skips_system, is_verbose, is_debug;
 	bool wants_version;
 };
@@ -48,6 +48,9 @@ read_options(struct options *options, int argc, char *argv[])
 
 	while ((letter = getopt(argc, argv, "a:df:stTvV")) != -1) {
 		switch (letter) {
+		case 'a':
+			options->fragment_path = optarg;
+			break;
 		case 'd':
 			options->is_debug = true;
 			break;
@@ -69,9 +72,6 @@ read_options(struct options *options, int argc, char *argv[])
 		case 'T':
 			options->prints = true;
 			break;
-		case 'a':
-			return usage("-a is not in this version: "
-				     "check the whole policy with -t");
 		default:
 			return usage(NULL);
 		}
@@ -80,6 +80,8 @@ read_options(struct options *options, int argc, char *argv[])
 		return usage("there are options only, no arguments");
 	if (options->skips_system && !options->is_check && !options->prints)
 		return usage("-s goes with -t or -T");
+	if (options->fragment_path != NULL && !options->is_check)
+		return usage("-a goes with -t");
 	return EXIT_STATUS_OK;
 }
 
@@ -89,6 +91,7 @@ load(const struct options *options)
 {
 	const struct loader_options wanted = {
 		.policy_path = options->policy_path,
+		.fragment_path = options->fragment_path,
 		.skips_system = options->skips_system,
 		.is_verbose = options->is_verbose,
 		.wants_text = options->prints,

@@ -20,7 +20,7 @@ struct text {
 };
 
 struct place {
-	uint32_t file; /* index in the caller's list of files */
+	uint32_t file; /* index of the text, or as its reader was told */
 	uint32_t line; /* from 1 */
 	uint32_t column; /* from 1, in bytes */
 };
@@ -40,13 +40,15 @@ enum policy_match_kind {
 	POLICY_MATCH_ANY,
 	POLICY_MATCH_PREFIX,
 	POLICY_MATCH_NET,
+	POLICY_MATCH_FILE, /* in a net only */
 };
 
-/* What a rule or a net names: everybody, a prefix, or another net. */
+/* What a rule or a net names: everybody, a prefix, another net, a file. */
 struct policy_match {
 	enum policy_match_kind kind;
 	struct prefix prefix;
-	uint32_t net; /* index of the net */
+	uint32_t net; /* index of the net; of none, if a text is lacking */
+	uint32_t path; /* index of the word that is the file's */
 	struct place place;
 };
 

@@ -1,5 +1,5 @@
 /*
- * The arrays of a parse. A first look through the text counts what each has
+ * The arrays of a parse. A first look through the texts counts what each has
  * to hold at most, so that each is made once, in its final place.
  */
 #include "core/policy_parser.h"
@@ -16,9 +16,9 @@ policy_take(struct policy_parser *parser, size_t count, size_t size)
 	return taken;
 }
 
-/* What is in a text at most, so that every array is made once. */
+/* What is in the texts at most, so that every array is made once. */
 struct tally {
-	uint32_t words, longest; /* all; those of one line */
+	uint32_t words, longest; /* to be kept; all of one line */
 	uint32_t services, names, nets, members, listens, rules, exempts;
 	uint32_t hours, ons;
 };
@@ -26,7 +26,6 @@ struct tally {
 static void
 tally_line(struct tally *tally, struct text directive, uint32_t words)
 {
-	tally->words += words;
 	if (words > tally->longest)
 		tally->longest = words;
 	if (policy_text_is(directive, "service")) {
@@ -34,9 +33,11 @@ tally_line(struct tally *tally, struct text directive, uint32_t words)
 		tally->names++;
 	} else if (policy_text_is(directive, "alias")) {
 		tally->names += words;
+		tally->words += words;
 	} else if (policy_text_is(directive, "net")) {
 		tally->nets++;
 		tally->members += words;
+		tally->words++; /* a file's path */
 	} else if (policy_text_is(directive, "listen")) {
 		tally->listens++;
 	} else if (policy_text_is(directive, "allow") ||
@@ -49,17 +50,21 @@ tally_line(struct tally *tally, struct text directive, uint32_t words)
 		tally->hours++;
 	} else if (policy_text_is(directive, "on")) {
 		tally->ons += words;
+	} else if (words > 2) {
+		/* One word alone is a value; reserve_words helps lists. */
+		tally->words += words;
 	}
 }
 
 /* No escape can stand for a letter, so escaped words need not be undone. */
-static struct tally
-tally_text(struct lex lex)
+static void
+tally_text(struct tally *tally, struct text text)
 {
-	struct tally tally = { .longest = 1 };
 	struct text directive = { NULL, 0 };
 	uint32_t words = 0;
+	struct lex lex;
 
+	lex_init(&lex, text, 0);
 	for (;;) {
 		struct lex_token token = lex_next(&lex);
 
@@ -77,20 +82,22 @@ tally_text(struct lex lex)
 		case LEX_LINE_END:
 		case LEX_END:
 			if (words > 0)
-				tally_line(&tally, directive, words);
+				tally_line(tally, directive, words);
 			words = 0;
 		}
 		if (token.kind == LEX_END)
-			return tally;
+			return;
 	}
 }
 
 void
 policy_make_arrays(struct policy_parser *parser)
 {
-	const struct tally tally = tally_text(parser->lex);
+	struct tally tally = { .longest = 1 };
 	struct policy *policy = parser->policy;
 
+	for (uint32_t i = 0; i < parser->text_count; i++)
+		tally_text(&tally, parser->texts[i].text);
 	parser->words = policy_take(parser, tally.longest, sizeof(struct word));
 	parser->word_capacity = tally.longest;
 	policy->words = policy_take(parser, tally.words, sizeof(struct word));
@@ -145,6 +152,19 @@ reserve_words(struct policy_parser *parser, uint32_t more)
 	memcpy(words, policy->words, policy->word_count * sizeof(*words));
 	policy->words = words;
 	parser->stored_capacity = capacity;
+	return true;
+}
+
+bool
+policy_store_word(
+    struct policy_parser *parser, const struct word *word, uint32_t *index)
+{
+	struct policy *policy = parser->policy;
+
+	if (!reserve_words(parser, 1))
+		return false;
+	*index = policy->word_count++;
+	policy->words[*index] = *word;
 	return true;
 }
 

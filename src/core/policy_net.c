@@ -8,55 +8,18 @@
 
 #include <string.h>
 
-/* The prefix as it was perhaps meant: the bits behind its length cleared. */
-static void
-complain_of_host_bits(struct policy_parser *parser, const struct word *word)
-{
-	char address[ADDR_TEXT_BYTES];
-	const char *slash = memchr(word->text.bytes, '/', word->text.length);
-	size_t length = (size_t)(slash - word->text.bytes);
-	struct text bits = { slash, word->text.length - length };
-	struct addr addr;
-	unsigned count = 0;
-
-	if (!addr_parse(&addr, word->text.bytes, length))
-		return;
-	for (size_t i = 1; i < bits.length; i++)
-		count = count * 10 + (unsigned)(bits.bytes[i] - '0');
-	if (addr.family == ADDR_V4 &&
-	    memchr(word->text.bytes, ':', length) != NULL)
-		count -= 96;
-	addr_mask(&addr, count);
-	addr_format(&addr, address);
-	policy_complain(parser, word->place,
-	    "'%.*s' has bits set behind its length: write %s/%u for the "
-	    "network or leave the length out for the host",
-	    SHOWN(word->text), address, count);
-}
-
 static bool
 read_prefix(struct policy_parser *parser, const struct word *word,
     const char *others, struct prefix *prefix)
 {
-	switch (prefix_parse(prefix, word->text.bytes, word->text.length)) {
-	case PREFIX_OK:
+	struct complaint complaint = { .length = 0 };
+	enum prefix_error error =
+	    prefix_parse(prefix, word->text.bytes, word->text.length);
+
+	if (error == PREFIX_OK)
 		return true;
-	case PREFIX_BAD_ADDRESS:
-		policy_complain(parser, word->place,
-		    "'%.*s' is not an address or prefix%s (names of hosts are "
-		    "not looked up)",
-		    SHOWN(word->text), others);
-		return false;
-	case PREFIX_BAD_BITS:
-		policy_complain(parser, word->place,
-		    "'%.*s' has a wrong prefix length: 0 to 32 for IPv4, 0 to "
-		    "128 for IPv6, at least 96 for ::ffff:0:0",
-		    SHOWN(word->text));
-		return false;
-	case PREFIX_HOST_BITS_SET:
-		complain_of_host_bits(parser, word);
-		return false;
-	}
+	complaint_of_prefix(&complaint, error, word->text, others);
+	policy_complain(parser, word->place, "%s", complaint.text);
 	return false;
 }
 
@@ -81,9 +44,10 @@ find_member(struct policy_parser *parser, const struct word *word,
 	    policy_index_find(&parser->nets, behind_at_sign(word->text));
 
 	if (entry == NULL) {
-		policy_complain(parser, word->place,
-		    "net '%.*s' is not declared above this line",
-		    SHOWN(behind_at_sign(word->text)));
+		if (!parser->lacks_text)
+			policy_complain(parser, word->place,
+			    "net '%.*s' is not declared above this line",
+			    SHOWN(behind_at_sign(word->text)));
 		return false;
 	}
 	if (entry->value == self) {
@@ -93,9 +57,10 @@ find_member(struct policy_parser *parser, const struct word *word,
 	}
 	if (entry->value > self) {
 		policy_complain(parser, word->place,
-		    "net '%.*s' is declared later (line %u) than the net that "
+		    "net '%.*s' is declared later (%s) than the net that "
 		    "is to contain it: move it up",
-		    SHOWN(behind_at_sign(word->text)), entry->place.line);
+		    SHOWN(behind_at_sign(word->text)),
+		    policy_where(parser, entry->place, word->place));
 		return false;
 	}
 	*net = entry->value;
@@ -103,7 +68,19 @@ find_member(struct policy_parser *parser, const struct word *word,
 }
 
 static void
-add_member(struct policy_parser *parser, const struct word *word, uint32_t net)
+add_member(struct policy_parser *parser, uint32_t net,
+    const struct policy_match *match)
+{
+	if (parser->member_count == parser->member_capacity) {
+		parser->is_full = true;
+		return;
+	}
+	parser->members[parser->member_count++] =
+	    (struct policy_member){ .net = net, .match = *match };
+}
+
+static void
+take_member(struct policy_parser *parser, const struct word *word, uint32_t net)
 {
 	struct policy_match match = { .kind = POLICY_MATCH_PREFIX,
 		.place = word->place };
@@ -115,12 +92,32 @@ add_member(struct policy_parser *parser, const struct word *word, uint32_t net)
 	} else if (!read_prefix(parser, word, " or @set", &match.prefix)) {
 		return;
 	}
-	if (parser->member_count == parser->member_capacity) {
-		parser->is_full = true;
+	add_member(parser, net, &match);
+}
+
+static void
+complain_of_file(struct policy_parser *parser, const struct word *word)
+{
+	policy_complain(parser, word->place,
+	    "a file has a line of its own: write 'net NAME file PATH'");
+}
+
+/* The line `net NAME file PATH`; the file is read by who can open it. */
+static void
+take_file(
+    struct policy_parser *parser, const struct policy_line *line, uint32_t net)
+{
+	struct policy_match match = { .kind = POLICY_MATCH_FILE,
+		.place = line->words[2].place };
+
+	if (line->count != 4) {
+		complain_of_file(parser, &line->words[2]);
 		return;
 	}
-	parser->members[parser->member_count++] =
-	    (struct policy_member){ .net = net, .match = match };
+	match.place = line->words[3].place;
+	if (policy_path(parser, &line->words[3]) &&
+	    policy_store_word(parser, &line->words[3], &match.path))
+		add_member(parser, net, &match);
 }
 
 /* The net of that name, new or not; UINT32_MAX: no room. */
@@ -155,16 +152,22 @@ policy_take_net(struct policy_parser *parser, const struct policy_line *line)
 		    SHOWN(name->text), (unsigned)POLICY_LABEL_MAX);
 		return;
 	}
-	if (policy_text_is(line->words[2].text, "file")) {
-		policy_complain(parser, line->words[2].place,
-		    "'net ... file' is not in this version of tcpmuxd");
-		return;
-	}
 
 	uint32_t net = net_of(parser, name);
 
-	for (uint32_t i = 2; i < line->count && net != UINT32_MAX; i++)
-		add_member(parser, &line->words[i], net);
+	if (net == UINT32_MAX)
+		return;
+	if (policy_text_is(line->words[2].text, "file")) {
+		take_file(parser, line, net);
+		return;
+	}
+	for (uint32_t i = 2; i < line->count; i++) {
+		if (policy_text_is(line->words[i].text, "file")) {
+			complain_of_file(parser, &line->words[i]);
+			return;
+		}
+		take_member(parser, &line->words[i], net);
+	}
 }
 
 /* What a rule is about; a set's name, since it may be declared later. */
@@ -300,6 +303,9 @@ complain_of_net(
 	const struct policy *policy = parser->policy;
 	uint32_t compared = policy->net_count;
 
+	/* It may be declared in what could not be read. */
+	if (parser->lacks_text)
+		return;
 	if (parser->guesses == GUESSES_MAX)
 		compared = 0;
 	else
@@ -325,6 +331,40 @@ complain_of_net(
 	    parser, place, &nearest, "net '%.*s' is not declared", SHOWN(name));
 }
 
+static void
+mark_used(bool is_used[], const struct policy_match *match, uint32_t count)
+{
+	if (match->kind == POLICY_MATCH_NET && match->net < count)
+		is_used[match->net] = true;
+}
+
+/*
+ * Warns of nets of the main file that no rule and no other net names. Those
+ * of included files are for others to use; and with an error, what would use
+ * a net may not have been read.
+ */
+static void
+find_unused(struct policy_parser *parser)
+{
+	const struct policy *policy = parser->policy;
+	uint32_t count = policy->net_count;
+	bool *is_used = policy_take(parser, count, sizeof(*is_used));
+
+	if (is_used == NULL || parser->has_error || parser->lacks_text)
+		return;
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		mark_used(is_used, &policy->rules[i].match, count);
+	for (uint32_t i = 0; i < policy->match_count; i++)
+		mark_used(is_used, &policy->matches[i], count);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct word *name = &policy->nets[i].name;
+
+		if (!is_used[i] && name->place.file == 0)
+			policy_warn(parser, name->place,
+			    "net '%.*s' is used nowhere", SHOWN(name->text));
+	}
+}
+
 void
 policy_finish_nets(struct policy_parser *parser)
 {
@@ -345,4 +385,5 @@ policy_finish_nets(struct policy_parser *parser)
 			complain_of_net(
 			    parser, match->place, parser->rule_nets[i]);
 	}
+	find_unused(parser);
 }

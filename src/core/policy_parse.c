@@ -20,7 +20,7 @@ leave_block(struct policy_parser *parser)
 {
 	if ((parser->block & (BLOCK_SERVICE | BLOCK_DEFAULTS)) != 0)
 		policy_end_service(parser);
-	parser->block = BLOCK_TOP;
+	parser->block = parser->outside;
 	parser->service = NULL;
 	policy_rows_forget(parser);
 	parser->seen = 0;
@@ -59,7 +59,14 @@ complain_of_block(struct policy_parser *parser, const struct policy_row *row)
 {
 	struct place place = parser->words[0].place;
 
-	if (parser->block == BLOCK_TOP) {
+	if (parser->block == BLOCK_INCLUDED && (row->blocks & BLOCK_TOP) != 0) {
+		policy_complain(parser, place,
+		    "'%s' stands in the main file: one that is included holds "
+		    "only 'net' and 'service'",
+		    row->word);
+		return false;
+	}
+	if (parser->block == parser->outside) {
 		policy_complain(parser, place, "'%s' stands %s, not %s",
 		    row->word, policy_block_name(row->blocks),
 		    policy_block_name(parser->block));
@@ -77,7 +84,7 @@ complain_of_block(struct policy_parser *parser, const struct policy_row *row)
 	    "missing?",
 	    row->word, parser->block_word, parser->block_place.line);
 	leave_block(parser);
-	return true;
+	return (row->blocks & parser->block) != 0;
 }
 
 /* Whether the line may be given to the row that was found for it. */
@@ -178,7 +185,7 @@ read_directive(struct policy_parser *parser)
 	if (!parser->is_full && !is_twice && has_right_count(parser, row) &&
 	    row->take != NULL)
 		row->take(parser, &line);
-	if (parser->block == BLOCK_TOP)
+	if (parser->block == parser->outside)
 		parser->seen_at_top |= row->flags;
 	else if (row->opens == 0)
 		parser->seen |= row->flags;
@@ -187,7 +194,7 @@ read_directive(struct policy_parser *parser)
 static void
 close_block(struct policy_parser *parser)
 {
-	if (parser->block == BLOCK_TOP)
+	if (parser->block == parser->outside)
 		policy_complain(parser, parser->close_place,
 		    "'}' closes nothing: no block is open here");
 	else
@@ -215,7 +222,7 @@ note_bad_line(struct policy_parser *parser)
 
 	if (parser->count > 0)
 		row = policy_row_find(parser->words[0].text, parser->block);
-	if (row != NULL && parser->block == BLOCK_TOP)
+	if (row != NULL && parser->block == parser->outside)
 		parser->seen_at_top |= row->flags;
 	else if (row != NULL && (row->blocks & parser->block) != 0)
 		parser->seen |= row->flags;
@@ -251,17 +258,39 @@ take_line(struct policy_parser *parser)
 	}
 }
 
-/* What can only be known at the end. */
+/* Nothing of a text goes on in the next. */
 static void
-finish(struct policy_parser *parser)
+finish_text(struct policy_parser *parser)
 {
 	if (parser->skipped > 0)
 		policy_complain(parser, parser->skipped_place,
 		    "this block is never closed: its '}' is missing");
-	else if (parser->block != BLOCK_TOP)
+	else if (parser->block != parser->outside)
 		policy_complain(parser, parser->block_place,
 		    "the block of '%s' is never closed: its '}' is missing",
 		    parser->block_word);
+	parser->skipped = 0;
+	parser->lacks_block = false;
+	parser->block = parser->outside;
+	parser->service = NULL;
+	policy_rows_forget(parser);
+	parser->seen = 0;
+}
+
+void
+policy_read_text(struct policy_parser *parser, uint32_t index)
+{
+	lex_init(&parser->lex, parser->texts[index].text, index);
+	while (!parser->is_full && policy_read_line(parser))
+		take_line(parser);
+	if (!parser->is_full)
+		finish_text(parser);
+}
+
+/* What can only be known at the end. */
+static void
+finish(struct policy_parser *parser)
+{
 	if (!parser->has_line)
 		policy_complain(parser, parser->first_place,
 		    "the policy is empty: it has to begin with 'policy 1'");
@@ -274,35 +303,50 @@ finish(struct policy_parser *parser)
 	policy_find_shadows(parser);
 }
 
-static void
-parse(struct policy_parser *parser, struct text text, uint32_t file)
+static bool
+is_too_long(const struct policy_parser *parser)
 {
-	lex_init(&parser->lex, text, file);
-	if (text.length > TEXT_BYTES_MAX) {
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < parser->text_count; i++) {
+		if (parser->texts[i].text.length > TEXT_BYTES_MAX - bytes)
+			return true;
+		bytes += parser->texts[i].text.length;
+	}
+	return false;
+}
+
+static void
+parse(struct policy_parser *parser)
+{
+	if (is_too_long(parser)) {
 		policy_complain(parser, parser->first_place,
 		    "a policy of more than %u bytes", (unsigned)TEXT_BYTES_MAX);
 		return;
 	}
 	policy_make_arrays(parser);
-	while (!parser->is_full && policy_read_line(parser))
-		take_line(parser);
+	policy_read_text(parser, 0);
 	if (!parser->is_full)
 		finish(parser);
 }
 
 enum policy_result
-policy_parse(struct policy *policy, const char *text, size_t length,
-    uint32_t file, struct arena *arena, const struct policy_report *report)
+policy_parse(struct policy *policy, const struct policy_text texts[],
+    uint32_t count, struct arena *arena, const struct policy_report *report)
 {
 	struct policy_parser parser = { .policy = policy,
 		.arena = arena,
+		.texts = texts,
+		.text_count = count,
+		.next_text = 1,
+		.outside = BLOCK_TOP,
 		.block = BLOCK_TOP,
-		.first_place = { .file = file, .line = 1, .column = 1 } };
+		.first_place = { .file = 0, .line = 1, .column = 1 } };
 
 	*policy = (struct policy){ .listens = NULL };
 	policy_set_globals(policy);
 	policy_set_defaults(&parser.defaults);
-	parse(&parser, (struct text){ text, length }, file);
+	parse(&parser);
 	if (parser.is_full)
 		return POLICY_ARENA_FULL;
 	policy_report_all(&parser, report);

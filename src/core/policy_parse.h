@@ -16,6 +16,25 @@ struct arena {
 	size_t size, used; /* bytes */
 };
 
+/*
+ * One text of a policy. The first is the main one; the others are what its
+ * include lines stand for, in the order in which they are read. Who calls has
+ * found those lines with policy_find_includes, and opened the files.
+ */
+struct policy_text {
+	struct text text; /* bytes NULL: it exists, but could not be had */
+	const char *name; /* for people */
+	struct place include; /* the path word that brings it in; main: none */
+};
+
+/*
+ * Tells `found` of the path of every `include` in a main text, in its order,
+ * misplaced ones too; the word's text ends with the call. What is no path is
+ * left for policy_parse to complain of.
+ */
+void policy_find_includes(struct text text,
+    void (*found)(void *context, const struct word *path), void *context);
+
 /* Told of every mistake, in the order of the text, at the end of the parse;
  * severity is the caller's business: warnings are marked. message has no
  * newline and no control bytes, and ends with the call. */
@@ -32,14 +51,14 @@ enum policy_result {
 };
 
 /*
- * Parses the policy language, version 1 (tcpmuxd.policy(5)), from one text of
- * `length` bytes; `file` is the index put in every place. Pure: looks up no
- * user, group, file or clock. Fills policy, defaults included; all its
- * memory is the arena's or the text's. All errors are reported, not only the
+ * Parses the policy language, version 1 (tcpmuxd.policy(5)), from `count`
+ * texts, at least one; every place has the index of its text. Pure: looks up
+ * no user, group, file or clock. Fills policy, defaults included; all its
+ * memory is the arena's or the texts'. All errors are reported, not only the
  * first.
  */
 enum policy_result
-policy_parse(struct policy *policy, const char *text, size_t length,
-    uint32_t file, struct arena *arena, const struct policy_report *report);
+policy_parse(struct policy *policy, const struct policy_text texts[],
+    uint32_t count, struct arena *arena, const struct policy_report *report);
 
 #endif

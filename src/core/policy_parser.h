@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/complaint.h"
 #include "core/lex.h"
 #include "core/policy_index.h"
 #include "core/policy_parse.h"
@@ -19,6 +20,7 @@
 #define BLOCK_ADMISSION 0x08u
 #define BLOCK_PARSER 0x10u
 #define BLOCK_LOG 0x20u
+#define BLOCK_INCLUDED 0x40u /* the top level of an included file */
 
 #define POLICY_ROWS_MAX 96
 #define POLICY_ADDRESS_BYTES 64 /* of an address and length, NUL included */
@@ -72,6 +74,9 @@ struct policy_member {
 struct policy_parser {
 	struct policy *policy;
 	struct arena *arena;
+	const struct policy_text *texts;
+	uint32_t text_count, next_text; /* the next that may be included */
+	bool lacks_text; /* one of those included could not be had */
 	struct lex lex;
 	bool is_full; /* the arena; all that counts is to get out */
 	bool has_error;
@@ -86,6 +91,7 @@ struct policy_parser {
 	struct place open_place, close_place;
 
 	/* the block it stands in */
+	uint8_t outside; /* BLOCK_TOP, or BLOCK_INCLUDED */
 	uint8_t block; /* BLOCK_* */
 	uint8_t seen; /* ROW_* flags of its directives */
 	const char *block_word;
@@ -121,14 +127,14 @@ void policy_complain(struct policy_parser *parser, struct place place,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void policy_warn(struct policy_parser *parser, struct place place,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The arguments of a %.*s that shows a word, cut if it is very long. */
-#define SHOWN(text) policy_shown_length(text), (text).bytes
-int policy_shown_length(struct text text);
 /* Adds "; did you mean 'X'?" if there is something to suggest. */
 void policy_complain_nearest(struct policy_parser *parser, struct place place,
     const struct suggestion *nearest, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Hands all problems out in the order of the text. */
+/* "line 7", or "FILE:7" for who reads `from`, if that is another file. */
+const char *policy_where(
+    struct policy_parser *parser, struct place place, struct place from);
+/* Hands all problems out in the order of the texts. */
 void policy_report_all(
     const struct policy_parser *parser, const struct policy_report *report);
 
@@ -209,6 +215,14 @@ bool policy_cut_zone(struct policy_parser *parser, const struct word *word,
 bool policy_takes_zone(struct policy_parser *parser, const struct word *word,
     const struct addr *addr, struct text zone);
 
+/* policy_parse.c */
+/* Reads one of the texts from its begin to its end. */
+void policy_read_text(struct policy_parser *parser, uint32_t index);
+
+/* policy_include.c */
+void policy_take_include(
+    struct policy_parser *parser, const struct policy_line *line);
+
 /* policy_lines.c */
 /*
  * Reads one line, empty ones too, into the parser; false at the end of the
@@ -217,7 +231,7 @@ bool policy_takes_zone(struct policy_parser *parser, const struct word *word,
 bool policy_read_line(struct policy_parser *parser);
 
 /* policy_memory.c */
-/* Makes every array as large as the text could need it. */
+/* Makes every array as large as the texts could need it. */
 void policy_make_arrays(struct policy_parser *parser);
 /* From the arena; NULL and is_full if there is no room. */
 void *policy_take(struct policy_parser *parser, size_t count, size_t size);
@@ -227,6 +241,10 @@ void *policy_take(struct policy_parser *parser, size_t count, size_t size);
  */
 bool policy_store_words(struct policy_parser *parser, struct span *list,
     const struct policy_line *line, uint32_t most);
+
+/* Keeps one word; *index gets its place among the policy's. */
+bool policy_store_word(
+    struct policy_parser *parser, const struct word *word, uint32_t *index);
 
 /* policy_net.c */
 void

@@ -9,88 +9,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum {
-	MESSAGE_BYTES = 400,
-	SHOWN_BYTES = 64,
-};
-
-struct message {
-	char text[MESSAGE_BYTES];
-	size_t length;
-};
-
-static void
-append(struct message *message, const char *bytes, size_t length)
-{
-	size_t room = sizeof(message->text) - 1 - message->length;
-
-	if (length > room)
-		length = room;
-	memcpy(message->text + message->length, bytes, length);
-	message->length += length;
-}
-
-static void
-append_number(struct message *message, unsigned number)
-{
-	char digits[10];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number != 0);
-	append(message, digits + at, sizeof(digits) - at);
-}
-
-static void
-append_format(struct message *message, const char *format, va_list arguments)
-{
-	for (const char *at = format; *at != '\0'; at++) {
-		const char *string;
-		int length;
-
-		if (*at != '%') {
-			append(message, at, 1);
-			continue;
-		}
-		switch (*++at) {
-		case 's':
-			string = va_arg(arguments, const char *);
-			append(message, string, strlen(string));
-			break;
-		case '%':
-			append(message, at, 1);
-			break;
-		case 'u':
-			append_number(message, va_arg(arguments, unsigned));
-			break;
-		case '.':
-			at += 2; /* over *s */
-			length = va_arg(arguments, int);
-			string = va_arg(arguments, const char *);
-			append(message, string, (size_t)length);
-			break;
-		}
-	}
-}
-
-int
-policy_shown_length(struct text text)
-{
-	size_t length = text.length;
-
-	if (length <= SHOWN_BYTES)
-		return (int)length;
-	length = SHOWN_BYTES;
-	while (length > 0 && ((unsigned char)text.bytes[length] & 0xc0) == 0x80)
-		length--;
-	return (int)length;
-}
+#include "core/complaint.h"
 
 static void
 add_problem(struct policy_parser *parser, struct place place, bool is_warning,
-    const struct message *message)
+    const struct complaint *message)
 {
 	struct policy_problem *problem =
 	    policy_take(parser, 1, sizeof(*problem));
@@ -115,11 +38,11 @@ void
 policy_complain(
     struct policy_parser *parser, struct place place, const char *format, ...)
 {
-	struct message message = { .length = 0 };
+	struct complaint message = { .length = 0 };
 	va_list arguments;
 
 	va_start(arguments, format);
-	append_format(&message, format, arguments);
+	complaint_add_list(&message, format, arguments);
 	va_end(arguments);
 	add_problem(parser, place, false, &message);
 }
@@ -128,11 +51,11 @@ void
 policy_warn(
     struct policy_parser *parser, struct place place, const char *format, ...)
 {
-	struct message message = { .length = 0 };
+	struct complaint message = { .length = 0 };
 	va_list arguments;
 
 	va_start(arguments, format);
-	append_format(&message, format, arguments);
+	complaint_add_list(&message, format, arguments);
 	va_end(arguments);
 	add_problem(parser, place, true, &message);
 }
@@ -141,20 +64,34 @@ void
 policy_complain_nearest(struct policy_parser *parser, struct place place,
     const struct suggestion *nearest, const char *format, ...)
 {
-	struct message message = { .length = 0 };
+	struct complaint message = { .length = 0 };
 	va_list arguments;
 
 	va_start(arguments, format);
-	append_format(&message, format, arguments);
+	complaint_add_list(&message, format, arguments);
 	va_end(arguments);
-	if (nearest->word != NULL) {
-		static const char question[] = "; did you mean '";
-
-		append(&message, question, sizeof(question) - 1);
-		append(&message, nearest->word, strlen(nearest->word));
-		append(&message, "'?", 2);
-	}
+	if (nearest->word != NULL)
+		complaint_add(&message, "; did you mean '%s'?", nearest->word);
 	add_problem(parser, place, false, &message);
+}
+
+const char *
+policy_where(
+    struct policy_parser *parser, struct place place, struct place from)
+{
+	struct complaint where = { .length = 0 };
+	char *text;
+
+	if (place.file == from.file)
+		complaint_add(&where, "line %u", place.line);
+	else
+		complaint_add(&where, "%s:%u", parser->texts[place.file].name,
+		    place.line);
+	text = policy_take(parser, where.length + 1, 1);
+	if (text == NULL)
+		return "";
+	memcpy(text, where.text, where.length);
+	return text;
 }
 
 static bool

@@ -105,8 +105,9 @@ claim_name(struct policy_parser *parser, const struct word *name)
 
 	if (other != NULL) {
 		policy_complain(parser, name->place,
-		    "the name '%.*s' is taken: line %u (case does not count)",
-		    SHOWN(name->text), other->place.line);
+		    "the name '%.*s' is taken: %s (case does not count)",
+		    SHOWN(name->text),
+		    policy_where(parser, other->place, name->place));
 		return false;
 	}
 	if (!policy_index_add(&parser->names, name->text, name->place, service))

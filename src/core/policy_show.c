@@ -64,6 +64,10 @@ put_match(struct policy_printer *printer, const struct policy_match *match)
 		printer_marked(
 		    printer, "@", printer->policy->nets[match->net].name.text);
 		break;
+	case POLICY_MATCH_FILE:
+		printer_plain(printer, "file");
+		printer_word(printer, printer->policy->words[match->path].text);
+		break;
 	}
 }
 
@@ -77,12 +81,20 @@ policy_show_nets(struct policy_printer *printer)
 		const struct policy_net *net = &policy->nets[i];
 
 		for (uint32_t j = 0; j < net->members.count; j++) {
+			const struct policy_match *match =
+			    &policy->matches[net->members.first + j];
+			bool is_file = match->kind == POLICY_MATCH_FILE;
+
+			/* a file has a line of its own */
+			if (is_file)
+				printer_end(printer);
 			if (printer_is_at_begin(printer)) {
 				printer_begin(printer);
 				printer_word(printer, net->name.text);
 			}
-			put_match(
-			    printer, &policy->matches[net->members.first + j]);
+			put_match(printer, match);
+			if (is_file)
+				printer_end(printer);
 			printer_end_full(printer);
 		}
 		printer_end(printer);

@@ -110,8 +110,9 @@ static const struct policy_row rows[] = {
 	{ "listen", BLOCK_TOP, ROW_REPEATS | ROW_LISTEN, 0, 1, MANY,
 	    "listen ADDRESS [OPTION ...]", policy_take_listen,
 	    policy_show_listens },
-	{ "net", BLOCK_TOP, ROW_REPEATS, 0, 2, MANY, "net NAME PREFIX|@SET ...",
-	    policy_take_net, policy_show_nets },
+	{ "net", BLOCK_TOP | BLOCK_INCLUDED, ROW_REPEATS, 0, 2, MANY,
+	    "net NAME PREFIX|@SET ... or net NAME file PATH", policy_take_net,
+	    policy_show_nets },
 	{ "defaults", BLOCK_TOP, 0, BLOCK_DEFAULTS, 0, 0, "defaults {", NULL,
 	    policy_show_elsewhere },
 	{ "parser", BLOCK_TOP, 0, BLOCK_PARSER, 0, 0, "parser {", NULL,
@@ -120,9 +121,10 @@ static const struct policy_row rows[] = {
 	    policy_show_block },
 	{ "log", BLOCK_TOP, 0, BLOCK_LOG, 0, 0, "log {", NULL,
 	    policy_show_block },
-	LATER("include", BLOCK_TOP),
-	{ "service", BLOCK_TOP, ROW_REPEATS, BLOCK_SERVICE, 1, 2,
-	    "service NAME [disabled] {", policy_take_service,
+	{ "include", BLOCK_TOP, ROW_REPEATS, 0, 1, 1, "include PATH",
+	    policy_take_include, policy_show_elsewhere },
+	{ "service", BLOCK_TOP | BLOCK_INCLUDED, ROW_REPEATS, BLOCK_SERVICE, 1,
+	    2, "service NAME [disabled] {", policy_take_service,
 	    policy_show_services },
 
 	/* parser */
@@ -195,7 +197,9 @@ policy_row_find(struct text word, uint8_t block)
 			continue;
 		if ((rows[i].blocks & block) != 0)
 			return &rows[i];
-		if (elsewhere == NULL)
+		if (elsewhere == NULL ||
+		    (block == BLOCK_INCLUDED &&
+			(rows[i].blocks & BLOCK_TOP) != 0))
 			elsewhere = &rows[i];
 	}
 	return elsewhere;
@@ -262,6 +266,8 @@ policy_rows_forget(struct policy_parser *parser)
 const char *
 policy_block_name(uint8_t block)
 {
+	if (block == BLOCK_INCLUDED)
+		return "at the top level of an included file";
 	/* of several, the first is where the word is looked for first */
 	if ((block & BLOCK_TOP) != 0)
 		return "at top level";

@@ -14,13 +14,16 @@ void
 load_init(struct load *load, const struct loader_options *options)
 {
 	*load = (struct load){ .options = options,
-		.problems.file = options->policy_path,
 		.is_root = geteuid() == 0,
 		.uid = geteuid(),
 		.gid = getegid() };
 	load->accounts.skips_system = options->skips_system;
 	load->paths.skips_system = options->skips_system;
 	load->paths.owner = load->uid;
+	load->files.skips_system = options->skips_system;
+	load->files.owner = load->uid;
+	load->problems.files = &load->files;
+	files_add(&load->files, options->policy_path);
 }
 
 void
@@ -32,8 +35,10 @@ load_finish(struct load *load)
 	table_finish(&load->sharers);
 	accounts_finish(&load->accounts);
 	paths_finish(&load->paths);
+	buffer_finish(&load->texts);
+	table_finish(&load->included);
+	files_finish(&load->files);
 	build_finish(&load->build);
-	sets_finish(&load->sets);
 }
 
 static uint32_t
@@ -162,7 +167,7 @@ load_global(struct load *load)
 	const struct policy *policy = load->policy;
 	struct image_global *global = &load->build.global;
 
-	global->file = load->file;
+	global->file = load_place(load, (struct place){ .file = 0 }).file;
 	global->admission =
 	    (struct image_range){ .first = policy->admission.first,
 		    .count = policy->admission.count };
@@ -188,29 +193,28 @@ load_global(struct load *load)
 	load_listens(load);
 }
 
-void *
-load_image(struct load *load, size_t *size)
+bool
+load_build(struct load *load)
 {
-	const char *file = load->problems.file;
-	struct place nowhere = { .line = 0 };
-	struct image image;
-	enum image_error error;
-	void *block;
-
 	build_init(&load->build);
-	load->file = load_text(
-	    load, (struct text){ file, strlen(file) }, IMAGE_TEXT_MAX, nowhere);
 	load_global(load);
 	load_nets(load);
 	load_rules(load);
 	load_services(load);
-	if (load->problems.errors > 0)
-		return NULL;
-	block = build_block(&load->build, size);
-	error = image_init(&image, block, *size);
+	return load->problems.errors == 0;
+}
+
+void *
+load_image(struct load *load, size_t *size)
+{
+	void *block = build_block(&load->build, size);
+	struct image image;
+	enum image_error error = image_init(&image, block, *size);
+
 	if (error == IMAGE_OK)
 		return block;
-	problems_add(&load->problems, PROBLEM_ERROR, nowhere,
+	problems_add(&load->problems, PROBLEM_ERROR,
+	    (struct place){ .line = 0 },
 	    "the image made of this policy is not sound (%s): this is a bug "
 	    "of tcpmuxd",
 	    image_error_text(error));

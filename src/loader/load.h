@@ -7,6 +7,7 @@
 #include "core/policy.h"
 #include "loader/accounts.h"
 #include "loader/build.h"
+#include "loader/files.h"
 #include "loader/loader.h"
 #include "loader/paths.h"
 #include "loader/problems.h"
@@ -17,11 +18,13 @@ struct load {
 	const struct loader_options *options;
 	const struct policy *policy; /* parsed without errors */
 	struct problems problems;
+	struct files files;
+	struct buffer texts; /* struct policy_text of each file but nets' */
+	struct table included; /* device and inode: line + 1; see is_new */
+	uint32_t directories; /* that are included */
 	struct accounts accounts;
 	struct paths paths;
 	struct build build;
-	struct sets sets;
-	struct image_text file; /* of every place */
 	bool is_root; /* may become anybody; true if it does not matter */
 	uint32_t uid, gid; /* ours */
 	/*
@@ -43,12 +46,27 @@ void load_init(struct load *load, const struct loader_options *options);
 void load_finish(struct load *load);
 
 /*
- * Makes policy an image: its block, malloc'ed, checked and the caller's, or
- * NULL after at least one problem.
+ * Reads the main file and all that it includes; false after a problem that
+ * leaves nothing to be parsed. Other problems can still be added to.
+ */
+bool load_texts(struct load *load);
+
+/*
+ * Looks up what the policy names, and fills load->build: false after at least
+ * one problem. The policy and its texts are not needed after that.
+ */
+bool load_build(struct load *load);
+
+/*
+ * Makes what was built an image: its block, malloc'ed, checked and the
+ * caller's, or NULL after a problem.
  */
 void *load_image(struct load *load, size_t *size);
 
-/* Parts of load_image; what they cannot resolve is a problem. */
+/* Whether there may be one more file; if not, that is a problem. */
+bool load_has_room(struct load *load, struct place place);
+
+/* Parts of load_build; what they cannot resolve is a problem. */
 void load_global(struct load *load);
 void load_nets(struct load *load);
 void load_rules(struct load *load);
@@ -74,7 +92,7 @@ void load_env(struct load *load, const struct policy_service *from,
 /* Warns of every uid that several services run as. */
 void load_sharers(struct load *load);
 
-struct image_place load_place(const struct load *load, struct place place);
+struct image_place load_place(struct load *load, struct place place);
 /* A text of the policy in the image; a problem if longer than `most`. */
 struct image_text
 load_text(struct load *load, struct text text, size_t most, struct place place);

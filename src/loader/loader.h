@@ -13,6 +13,8 @@
  */
 struct loader_options {
 	const char *policy_path;
+	const char *fragment_path; /* NULL, or read as if it stood in the
+				      directory that the policy includes */
 	bool skips_system; /* no users, paths, ownership: the image is not
 			      for use, only its being made says something */
 	bool is_verbose; /* notes too, not only warnings */

@@ -58,6 +58,7 @@ problems_add(struct problems *problems, enum problem_kind kind,
     struct place place, const char *format, ...)
 {
 	char line[LINE_BYTES];
+	const char *file;
 	size_t length;
 	va_list arguments;
 
@@ -65,13 +66,13 @@ problems_add(struct problems *problems, enum problem_kind kind,
 		problems->errors++;
 	if (problems->count++ >= PROBLEMS_KEPT_MAX)
 		return;
+	file = files_name(problems->files, place.file);
 	length = place.line == 0
-	    ? written(snprintf(line, sizeof(line), "%s: %s", problems->file,
-			  kind_texts[kind]),
+	    ? written(snprintf(
+			  line, sizeof(line), "%s: %s", file, kind_texts[kind]),
 		  sizeof(line))
-	    : written(
-		  snprintf(line, sizeof(line), "%s:%u:%u: %s", problems->file,
-		      place.line, place.column, kind_texts[kind]),
+	    : written(snprintf(line, sizeof(line), "%s:%u:%u: %s", file,
+			  place.line, place.column, kind_texts[kind]),
 		  sizeof(line));
 	va_start(arguments, format);
 	length += written(
@@ -79,15 +80,6 @@ problems_add(struct problems *problems, enum problem_kind kind,
 	    sizeof(line) - length);
 	va_end(arguments);
 	add_line(problems, place, line, length);
-}
-
-void
-problems_reset(struct problems *problems)
-{
-	problems->lines.used = 0;
-	problems->entries.used = 0;
-	problems->errors = 0;
-	problems->count = 0;
 }
 
 static int

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "core/policy.h"
+#include "loader/files.h"
 #include "loader/memory.h"
 
 /* What is wrong with a policy, collected until it is all known. */
@@ -15,7 +16,7 @@ enum problem_kind {
 };
 
 struct problems {
-	const char *file; /* not owned */
+	const struct files *files; /* not owned; whose places they have */
 	struct buffer lines; /* their text, end to end */
 	struct buffer entries; /* where each is from, and where its text is */
 	uint32_t errors; /* how many of them were errors */
@@ -31,10 +32,8 @@ void problems_add(struct problems *problems, enum problem_kind kind,
     struct place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Forgets them all: the same text is going to be parsed again. */
-void problems_reset(struct problems *problems);
-
-/* Writes them all to fd, as their places come in the file; forgets them. */
+/* Writes them all to fd, as their places come in the files; forgets
+ * them. */
 void problems_write(struct problems *problems, int fd);
 
 void problems_finish(struct problems *problems);

@@ -1,5 +1,5 @@
 /*
- * Services, nets and rules of a policy into the image, names sorted.
+ * Services and rules of a policy into the image, names sorted.
  * Trusts a policy that was parsed without errors.
  * Never decides who may: it writes down what the policy says.
  */
@@ -12,9 +12,12 @@
 #include <arpa/inet.h>
 
 struct image_place
-load_place(const struct load *load, struct place place)
+load_place(struct load *load, struct place place)
 {
-	return (struct image_place){ .file = load->file,
+	const char *name = files_name(&load->files, place.file);
+
+	return (struct image_place){ .file = build_text(
+					 &load->build, name, strlen(name)),
 		.line = place.line == 0 ? 1 : place.line };
 }
 
@@ -26,38 +29,6 @@ load_text(struct load *load, struct text text, size_t most, struct place place)
 	problems_add(&load->problems, PROBLEM_ERROR, place,
 	    "a word of %zu bytes is longer than %zu", text.length, most);
 	return (struct image_text){ .length = 0 };
-}
-
-/* Net number i of the policy is set number i of the image. */
-void
-load_nets(struct load *load)
-{
-	const struct policy *policy = load->policy;
-
-	for (uint32_t i = 0; i < policy->net_count; i++) {
-		struct span members = policy->nets[i].members;
-
-		for (uint32_t j = 0; j < members.count; j++) {
-			const struct policy_match *match =
-			    &policy->matches[members.first + j];
-
-			switch (match->kind) {
-			case POLICY_MATCH_ANY:
-				sets_add_all(&load->sets);
-				break;
-			case POLICY_MATCH_PREFIX:
-				sets_add_prefix(&load->sets, &match->prefix);
-				break;
-			case POLICY_MATCH_NET:
-				/* The parser takes earlier nets only. */
-				if (match->net < i)
-					sets_add_set(&load->sets, &load->build,
-					    match->net);
-				break;
-			}
-		}
-		sets_end(&load->sets, &load->build);
-	}
 }
 
 /* Rule number i of the policy is rule number i of the image. */
@@ -77,12 +48,17 @@ load_rules(struct load *load)
 			rule.kind = IMAGE_RULE_ANY;
 			break;
 		case POLICY_MATCH_PREFIX:
-			sets_add_prefix(&load->sets, &from->match.prefix);
-			rule.set = sets_end(&load->sets, &load->build);
+			sets_add_prefix(&load->build, &from->match.prefix);
+			rule.set = sets_end(&load->build);
 			break;
 		case POLICY_MATCH_NET:
-			rule.set = from->match.net;
+			/* One of a text that is lacking is empty. */
+			rule.set = from->match.net < policy->net_count
+			    ? from->match.net
+			    : sets_end(&load->build);
 			break;
+		case POLICY_MATCH_FILE:
+			break; /* of a net only */
 		}
 		*(struct image_rule *)build_add(&load->build, IMAGE_RULES, 1) =
 		    rule;

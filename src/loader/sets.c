@@ -9,10 +9,10 @@
 #include <string.h>
 
 void
-sets_add_prefix(struct sets *sets, const struct prefix *prefix)
+sets_add_prefix(struct build *build, const struct prefix *prefix)
 {
 	if (prefix->addr.family == ADDR_V4) {
-		struct image_v4 *added = buffer_add(&sets->v4, sizeof(*added));
+		struct image_v4 *added = build_add(build, IMAGE_V4, 1);
 		uint32_t rest = prefix->bits == 0
 		    ? UINT32_MAX
 		    : (uint32_t)((UINT64_C(1) << (32 - prefix->bits)) - 1);
@@ -22,7 +22,7 @@ sets_add_prefix(struct sets *sets, const struct prefix *prefix)
 		return;
 	}
 
-	struct image_v6 *added = buffer_add(&sets->v6, sizeof(*added));
+	struct image_v6 *added = build_add(build, IMAGE_V6, 1);
 
 	memcpy(added->first, prefix->addr.bytes, 16);
 	for (unsigned i = 0; i < 16; i++) {
@@ -35,32 +35,39 @@ sets_add_prefix(struct sets *sets, const struct prefix *prefix)
 }
 
 void
-sets_add_all(struct sets *sets)
+sets_add_all(struct build *build)
 {
-	sets_add_prefix(sets, &(struct prefix){ .addr.family = ADDR_V4 });
-	sets_add_prefix(sets, &(struct prefix){ .addr.family = ADDR_V6 });
+	sets_add_prefix(build, &(struct prefix){ .addr.family = ADDR_V4 });
+	sets_add_prefix(build, &(struct prefix){ .addr.family = ADDR_V6 });
+}
+
+static struct image_set *
+set_at(const struct build *build, uint32_t set)
+{
+	return (struct image_set *)(void *)build->sections[IMAGE_SETS].bytes +
+	    set;
 }
 
 static void
-add_range(struct buffer *to, const struct build *build,
-    enum image_section section, struct image_range range)
+add_range(
+    struct build *build, enum image_section section, struct image_range range)
 {
 	size_t size = image_element_bytes(section);
+	void *added = build_add(build, section, range.count);
 
 	if (range.count > 0)
-		memcpy(buffer_add(to, range.count * size),
+		memcpy(added,
 		    build->sections[section].bytes + range.first * size,
 		    range.count * size);
 }
 
 void
-sets_add_set(struct sets *sets, const struct build *build, uint32_t set)
+sets_add_set(struct build *build, uint32_t set)
 {
-	const struct image_set *built =
-	    (const void *)build->sections[IMAGE_SETS].bytes;
+	const struct image_set built = *set_at(build, set);
 
-	add_range(&sets->v4, build, IMAGE_V4, built[set].v4);
-	add_range(&sets->v6, build, IMAGE_V6, built[set].v6);
+	add_range(build, IMAGE_V4, built.v4);
+	add_range(build, IMAGE_V6, built.v6);
 }
 
 static int
@@ -81,34 +88,26 @@ compare_v6(const void *left, const void *right)
 	return memcmp(a->first, b->first, 16);
 }
 
-static struct image_range
-end_v4(struct sets *sets, struct build *build)
+/*
+ * Sorts, and merges what overlaps or begins right behind the one before;
+ * returns how many are left.
+ */
+static uint32_t
+merge_v4(struct image_v4 *all, uint32_t count)
 {
-	struct image_v4 *all = (void *)sets->v4.bytes;
-	size_t count = sets->v4.used / sizeof(all[0]);
-	size_t kept = 0;
+	uint32_t kept = 0;
 
-	if (count > 0)
-		qsort(all, count, sizeof(all[0]), compare_v4);
-	for (size_t i = 0; i < count; i++) {
+	qsort(all, count, sizeof(all[0]), compare_v4);
+	for (uint32_t i = 0; i < count; i++) {
 		struct image_v4 *last = kept > 0 ? &all[kept - 1] : NULL;
 
-		/* Overlaps the one before, or begins right behind it. */
 		if (last == NULL ||
 		    (last->last != UINT32_MAX && all[i].first > last->last + 1))
 			all[kept++] = all[i];
 		else if (all[i].last > last->last)
 			last->last = all[i].last;
 	}
-
-	struct image_range range = { .first = build_count(build, IMAGE_V4),
-		.count = (uint32_t)kept };
-
-	if (kept > 0)
-		memcpy(build_add(build, IMAGE_V4, kept), all,
-		    kept * sizeof(all[0]));
-	sets->v4.used = 0;
-	return range;
+	return kept;
 }
 
 /* Whether `first` lies behind `last` with something between them. */
@@ -124,16 +123,13 @@ is_apart(const uint8_t last[16], const uint8_t first[16])
 	return i >= 0 && memcmp(first, next, sizeof(next)) > 0;
 }
 
-static struct image_range
-end_v6(struct sets *sets, struct build *build)
+static uint32_t
+merge_v6(struct image_v6 *all, uint32_t count)
 {
-	struct image_v6 *all = (void *)sets->v6.bytes;
-	size_t count = sets->v6.used / sizeof(all[0]);
-	size_t kept = 0;
+	uint32_t kept = 0;
 
-	if (count > 0)
-		qsort(all, count, sizeof(all[0]), compare_v6);
-	for (size_t i = 0; i < count; i++) {
+	qsort(all, count, sizeof(all[0]), compare_v6);
+	for (uint32_t i = 0; i < count; i++) {
 		struct image_v6 *last = kept > 0 ? &all[kept - 1] : NULL;
 
 		if (last == NULL || is_apart(last->last, all[i].first))
@@ -141,31 +137,47 @@ end_v6(struct sets *sets, struct build *build)
 		else if (memcmp(all[i].last, last->last, 16) > 0)
 			memcpy(last->last, all[i].last, 16);
 	}
+	return kept;
+}
 
-	struct image_range range = { .first = build_count(build, IMAGE_V6),
-		.count = (uint32_t)kept };
+/* What stands behind the range of the last set, to be merged. */
+static struct image_range
+rest_of(const struct build *build, enum image_section section,
+    struct image_range last)
+{
+	uint32_t first = last.first + last.count;
 
-	if (kept > 0)
-		memcpy(build_add(build, IMAGE_V6, kept), all,
-		    kept * sizeof(all[0]));
-	sets->v6.used = 0;
-	return range;
+	return (struct image_range){ .first = first,
+		.count = build_count(build, section) - first };
+}
+
+/* Cuts the section off where the merged range ends. */
+static void
+cut(struct build *build, enum image_section section, struct image_range range)
+{
+	build->sections[section].used =
+	    (range.first + range.count) * image_element_bytes(section);
 }
 
 uint32_t
-sets_end(struct sets *sets, struct build *build)
+sets_end(struct build *build)
 {
+	struct image_v4 *v4 = (void *)build->sections[IMAGE_V4].bytes;
+	struct image_v6 *v6 = (void *)build->sections[IMAGE_V6].bytes;
 	uint32_t index = build_count(build, IMAGE_SETS);
-	struct image_set set = { .v4 = end_v4(sets, build),
-		.v6 = end_v6(sets, build) };
+	struct image_set last = { .v4 = { .count = 0 } };
+	struct image_set set;
 
+	if (index > 0)
+		last = *set_at(build, index - 1);
+	set.v4 = rest_of(build, IMAGE_V4, last.v4);
+	set.v6 = rest_of(build, IMAGE_V6, last.v6);
+	if (set.v4.count > 1)
+		set.v4.count = merge_v4(v4 + set.v4.first, set.v4.count);
+	if (set.v6.count > 1)
+		set.v6.count = merge_v6(v6 + set.v6.first, set.v6.count);
+	cut(build, IMAGE_V4, set.v4);
+	cut(build, IMAGE_V6, set.v6);
 	*(struct image_set *)build_add(build, IMAGE_SETS, 1) = set;
 	return index;
-}
-
-void
-sets_finish(struct sets *sets)
-{
-	buffer_finish(&sets->v4);
-	buffer_finish(&sets->v6);
 }

@@ -6,21 +6,16 @@
 
 /*
  * Prefixes as sorted intervals that do not touch. Sets are built one at a
- * time: begin, add, end.
+ * time, in place: what was added behind the last set is the next one.
  */
-struct sets {
-	struct buffer v4, v6; /* intervals of the set being built */
-};
 
 /* All addresses of both families. */
-void sets_add_all(struct sets *sets);
-void sets_add_prefix(struct sets *sets, const struct prefix *prefix);
+void sets_add_all(struct build *build);
+void sets_add_prefix(struct build *build, const struct prefix *prefix);
 /* All of a set that is built already. */
-void sets_add_set(struct sets *sets, const struct build *build, uint32_t set);
+void sets_add_set(struct build *build, uint32_t set);
 
-/* Adds the set to the image, merged; returns its index. sets is empty then. */
-uint32_t sets_end(struct sets *sets, struct build *build);
-
-void sets_finish(struct sets *sets);
+/* Makes what was added a set of the image, merged; returns its index. */
+uint32_t sets_end(struct build *build);
 
 #endif

@@ -42,7 +42,7 @@ def test_version():
 @pytest.mark.parametrize("words, told", [
     (["-x"], None),
     (["-f"], None),
-    (["-a", "fragment"], "-a is not in this version"),
+    (["-a", "fragment"], "-a goes with -t"),
     (["-s"], "-s goes with -t or -T"),
     (["policy"], "no arguments"),
     (["-t", "policy"], "no arguments"),
@@ -117,6 +117,46 @@ def test_check_without_the_system():
     assert status == BAD_CHECK and len(lines) == 2
     status, lines = run_to_end(MISTAKES, "-t", "-s")
     assert status == BAD_CHECK and len(lines) == 2
+
+
+def test_check_of_a_fragment(tmp_path):
+    """-a: as if it stood in the directory, told of by its own path."""
+    included = tmp_path / "policy.d"
+    included.mkdir(mode=0o755)
+    fragment = tmp_path / "b.policy"
+    text = a_policy() + f"include {included}\n"
+    (included / "a.policy").write_text(service("taken", CAT))
+    for file in included / "a.policy", fragment:
+        file.touch(mode=0o644)
+    os.chmod(tmp_path, 0o755)
+    fragment.write_text(service("mine", CAT))
+    assert run_to_end(text, "-t", "-a", str(fragment))[0] == OK
+    fragment.write_text(service("taken", CAT))
+    status, lines = run_to_end(text, "-t", "-a", str(fragment))
+    assert status == BAD_CHECK and len(lines) == 1
+    assert texts(lines)[0].startswith(f"{fragment}:1:9: the name 'taken' is "
+                                      f"taken: {included}/a.policy:1 ")
+    status, lines = run_to_end(a_policy(), "-t", "-a", str(fragment))
+    assert status == BAD_CHECK and "includes no directory" in texts(lines)[0]
+
+
+def test_an_included_service_is_served(mux_factory, tmp_path):
+    """And what decides is told by the file that it stands in."""
+    os.chmod(tmp_path, 0o755)
+    file = tmp_path / "more.policy"
+    file.write_text("net nobody file " + str(tmp_path / "list") + "\n" +
+                    service("yes", CAT) +
+                    service("no", CAT, allow="@nobody") +
+                    service("not", CAT, "deny any"))
+    (tmp_path / "list").write_text("# none\n203.0.113.0/24 ; far away\r\n")
+    for name in "more.policy", "list":
+        os.chmod(tmp_path / name, 0o644)
+    mux = mux_factory(service("cat", CAT), f"include {tmp_path}")
+    assert mux.request("yes", b"x") == (b"+\r\n", b"x")
+    for name in "no", "not":
+        assert mux.request(name)[0].startswith(b"-")
+    assert mux.log.wait("refuse", service="not", reason="denied")["rule"] \
+        .startswith(f"{file}:")
 
 
 def test_notes_only_with_v():

@@ -11,39 +11,117 @@
 
 #include <cmocka.h>
 
-/* A parsed text, with the problems as lines of "LINE:COL: message". */
+/*
+ * A parsed text, with the problems as lines of "LINE:COL: message". A line
+ * `#=== PATH` ends it and begins a file to be included: by its own path, or
+ * by that of its directory. The places of such a file begin with its PATH.
+ */
+enum { TEXTS_MAX = 16 };
+
 struct parsed {
 	struct policy policy;
 	enum policy_result result;
 	struct arena arena;
 	char *problems;
 	size_t problems_length;
+	struct policy_text texts[TEXTS_MAX];
+	char names[TEXTS_MAX][64];
+	uint32_t count;
+	const char *bytes; /* all of it */
+	size_t length, main_length;
+	FILE *stream;
 };
 
 static inline void
 parsed_problem(
     void *context, struct place place, bool is_warning, const char *message)
 {
-	fprintf(context, "%s%u:%u: %s\n", is_warning ? "warning " : "",
-	    place.line, place.column, message);
+	const struct parsed *parsed = context;
+
+	assert_true(place.file < parsed->count);
+	fprintf(parsed->stream, "%s", is_warning ? "warning " : "");
+	if (place.file > 0)
+		fprintf(parsed->stream, "%s:", parsed->texts[place.file].name);
+	fprintf(
+	    parsed->stream, "%u:%u: %s\n", place.line, place.column, message);
+}
+
+/* Where the first `#===` line at or behind `from` begins, or the end. */
+static inline size_t
+find_section(const char *bytes, size_t length, size_t from)
+{
+	static const char mark[] = "#=== ";
+
+	for (size_t at = from; at + sizeof(mark) - 1 < length; at++)
+		if ((at == 0 || bytes[at - 1] == '\n') &&
+		    memcmp(bytes + at, mark, sizeof(mark) - 1) == 0)
+			return at;
+	return length;
+}
+
+/* Whether the path includes the file of that name. */
+static inline bool
+path_includes(struct text path, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	if (path.length == strlen(name))
+		return memcmp(path.bytes, name, path.length) == 0;
+	return slash != NULL && path.length == (size_t)(slash - name) &&
+	    memcmp(path.bytes, name, path.length) == 0;
+}
+
+/* Adds each section that the include line is about. */
+static inline void
+add_included(void *context, const struct word *path)
+{
+	struct parsed *parsed = context;
+	size_t at = parsed->main_length;
+
+	while (at < parsed->length) {
+		const char *line = parsed->bytes + at;
+		const char *end = memchr(line, '\n', parsed->length - at);
+		char *name = parsed->names[parsed->count];
+		size_t begin;
+
+		assert_true(end != NULL && parsed->count < TEXTS_MAX);
+		begin = (size_t)(end - parsed->bytes) + 1;
+		snprintf(name, sizeof(parsed->names[0]), "%.*s",
+		    (int)(end - line - 5), line + 5);
+		at = find_section(parsed->bytes, parsed->length, begin);
+		if (path_includes(path->text, name))
+			parsed->texts[parsed->count++] = (struct policy_text){
+				.text = { parsed->bytes + begin, at - begin },
+				.name = name,
+				.include = path->place
+			};
+	}
 }
 
 /* Parses once in an arena of that size. */
 static inline struct parsed
 parse_in(size_t size, const char *text, size_t length)
 {
-	struct parsed parsed = { .arena = { .size = size } };
-	FILE *stream =
-	    open_memstream(&parsed.problems, &parsed.problems_length);
-	struct policy_report report = { parsed_problem, stream };
+	struct parsed parsed = { .arena = { .size = size },
+		.bytes = text,
+		.length = length,
+		.count = 1 };
+	struct policy_report report = { parsed_problem, &parsed };
 
-	assert_non_null(stream);
+	parsed.main_length = find_section(text, length, 0);
+	parsed.texts[0] =
+	    (struct policy_text){ .text = { text, parsed.main_length },
+		    .name = "main" };
+	policy_find_includes(parsed.texts[0].text, add_included, &parsed);
+	parsed.stream =
+	    open_memstream(&parsed.problems, &parsed.problems_length);
+	assert_non_null(parsed.stream);
 	/* from malloc, so that ASan sees what is behind the end */
 	parsed.arena.base = malloc(size);
 	assert_non_null(parsed.arena.base);
 	parsed.result = policy_parse(
-	    &parsed.policy, text, length, 3, &parsed.arena, &report);
-	assert_int_equal(fclose(stream), 0);
+	    &parsed.policy, parsed.texts, parsed.count, &parsed.arena, &report);
+	assert_int_equal(fclose(parsed.stream), 0);
 	return parsed;
 }
 

@@ -242,8 +242,13 @@ draw_net(struct maker *maker)
 	if (net > 0 && maker_tosses(maker))
 		net = maker_below(maker, net);
 	maker_plain(maker, "net-%u", net);
-	for (uint32_t i = maker_between(maker, 1, 20); i > 0; i--)
-		draw_member(maker, net);
+	if (maker_below(maker, 8) == 0) {
+		maker_plain(maker, "file");
+		draw_path(maker);
+	} else {
+		for (uint32_t i = maker_between(maker, 1, 20); i > 0; i--)
+			draw_member(maker, net);
+	}
 	if (net == maker->nets)
 		maker->nets++;
 }

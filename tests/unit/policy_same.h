@@ -39,12 +39,16 @@ is_same_words(const struct policy *left, struct span l,
 
 /* Nets are numbered as they are declared, and stay in that order. */
 static inline bool
-is_same_match(const struct policy_match *left, const struct policy_match *right)
+is_same_match(const struct policy *l, const struct policy_match *left,
+    const struct policy *r, const struct policy_match *right)
 {
 	if (left->kind != right->kind)
 		return false;
 	if (left->kind == POLICY_MATCH_NET)
 		return left->net == right->net;
+	if (left->kind == POLICY_MATCH_FILE)
+		return is_same_text(
+		    l->words[left->path].text, r->words[right->path].text);
 	return left->kind == POLICY_MATCH_ANY ||
 	    (left->prefix.bits == right->prefix.bits &&
 		memcmp(&left->prefix.addr, &right->prefix.addr,
@@ -62,7 +66,7 @@ is_same_rules(const struct policy *left, struct span l,
 		const struct policy_rule *b = &right->rules[r.first + i];
 
 		is_same = a->is_allow == b->is_allow &&
-		    is_same_match(&a->match, &b->match);
+		    is_same_match(left, &a->match, right, &b->match);
 	}
 	return is_same;
 }
@@ -191,8 +195,9 @@ net_difference(const struct policy *left, const struct policy_net *l,
 	DIFFERS(is_same_text(l->name.text, r->name.text));
 	DIFFERS(l->members.count == r->members.count);
 	for (uint32_t i = 0; i < l->members.count; i++)
-		DIFFERS(is_same_match(&left->matches[l->members.first + i],
-		    &right->matches[r->members.first + i]));
+		DIFFERS(
+		    is_same_match(left, &left->matches[l->members.first + i],
+			right, &right->matches[r->members.first + i]));
 	return NULL;
 }
 

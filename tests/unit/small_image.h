@@ -37,12 +37,12 @@ small_addr(const char *text)
 }
 
 static inline void
-small_add(struct sets *sets, const char *text)
+small_add(struct build *build, const char *text)
 {
 	struct prefix prefix;
 
 	assert_int_equal(prefix_parse(&prefix, text, strlen(text)), PREFIX_OK);
-	sets_add_prefix(sets, &prefix);
+	sets_add_prefix(build, &prefix);
 }
 
 /* `set` UINT32_MAX: the rule is for any address. */

@@ -11,7 +11,6 @@ static const uint32_t owners[] = { 0, 0, 1 };
 static inline void
 put_rest(struct build *build)
 {
-	struct sets sets = { .v4.bytes = NULL };
 	struct image_listen listen = { .addr = small_addr("127.0.0.1"),
 		.place = small_place(build, 2),
 		.name = small_text(build, "mgmt"),
@@ -21,15 +20,14 @@ put_rest(struct build *build)
 
 	listen.addr.port = 1;
 	*(struct image_listen *)build_add(build, IMAGE_LISTENS, 1) = listen;
-	small_add(&sets, "10.0.0.0/9");
-	small_add(&sets, "10.128.0.0/9");
-	small_add(&sets, "192.0.2.1");
-	small_add(&sets, "2001:db8::/32");
-	small_add(&sets, "2001:dba::/32");
-	sets_end(&sets, build);
-	small_add(&sets, "198.51.100.0/24");
-	sets_end(&sets, build);
-	sets_finish(&sets);
+	small_add(build, "10.0.0.0/9");
+	small_add(build, "10.128.0.0/9");
+	small_add(build, "192.0.2.1");
+	small_add(build, "2001:db8::/32");
+	small_add(build, "2001:dba::/32");
+	sets_end(build);
+	small_add(build, "198.51.100.0/24");
+	sets_end(build);
 	small_rule(build, false, 1);
 	small_rule(build, true, 0);
 	small_rule(build, true, UINT32_MAX);

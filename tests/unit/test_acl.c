@@ -40,7 +40,6 @@ static void
 test_order(void **state)
 {
 	struct build build;
-	struct sets sets = { .v4.bytes = NULL };
 	struct image image;
 	struct acl_verdict verdict;
 	void *block;
@@ -48,11 +47,11 @@ test_order(void **state)
 	(void)state;
 	build_init(&build);
 	small_global(&build);
-	small_add(&sets, "192.0.2.0/24");
-	small_add(&sets, "2001:db8::/32");
-	sets_end(&sets, &build);
-	small_add(&sets, "192.0.2.7");
-	sets_end(&sets, &build);
+	small_add(&build, "192.0.2.0/24");
+	small_add(&build, "2001:db8::/32");
+	sets_end(&build);
+	small_add(&build, "192.0.2.7");
+	sets_end(&build);
 	small_rule(&build, false, 1); /* deny 192.0.2.7 */
 	small_rule(&build, true, 0); /* allow both nets */
 	small_rule(&build, true, 1); /* comes too late */
@@ -81,7 +80,6 @@ test_order(void **state)
 	assert_int_equal(decide(&image, 3, 2, "::1").rule, 3);
 	assert_true(decide(&image, 4, 1, "::1").is_allowed);
 	assert_true(decide(&image, 4, 1, "10.0.0.1").is_allowed);
-	sets_finish(&sets);
 	free(block);
 }
 
@@ -90,7 +88,6 @@ static void
 test_no_family(void **state)
 {
 	struct build build;
-	struct sets sets = { .v4.bytes = NULL };
 	struct image image;
 	struct addr nobody = { .family = ADDR_NONE };
 	void *block;
@@ -98,8 +95,8 @@ test_no_family(void **state)
 	(void)state;
 	build_init(&build);
 	small_global(&build);
-	sets_add_all(&sets);
-	sets_end(&sets, &build);
+	sets_add_all(&build);
+	sets_end(&build);
 	small_rule(&build, true, 0);
 	block = finish(&build, &image);
 	assert_false(acl_decide(&image, (struct image_range){ 0, 1 }, &nobody)
@@ -107,7 +104,6 @@ test_no_family(void **state)
 	assert_true(decide(&image, 0, 1, "0.0.0.0").is_allowed);
 	assert_true(decide(&image, 0, 1, "255.255.255.255").is_allowed);
 	assert_true(decide(&image, 0, 1, "::").is_allowed);
-	sets_finish(&sets);
 	free(block);
 }
 
@@ -189,7 +185,7 @@ decide_plainly(const struct plain_rule rules[], const struct addr *addr)
 }
 
 static void
-fill(struct plain_rule rules[], struct build *build, struct sets *sets)
+fill(struct plain_rule rules[], struct build *build)
 {
 	for (uint32_t i = 0; i < RULES; i++) {
 		rules[i].is_allow = next_random() % 2 == 0;
@@ -198,10 +194,10 @@ fill(struct plain_rule rules[], struct build *build, struct sets *sets)
 		    rules[i].is_any ? 0 : next_random() % (MEMBERS + 1);
 		for (uint32_t j = 0; j < rules[i].count; j++) {
 			rules[i].members[j] = random_prefix();
-			sets_add_prefix(sets, &rules[i].members[j]);
+			sets_add_prefix(build, &rules[i].members[j]);
 		}
 		small_rule(build, rules[i].is_allow,
-		    rules[i].is_any ? UINT32_MAX : sets_end(sets, build));
+		    rules[i].is_any ? UINT32_MAX : sets_end(build));
 	}
 }
 
@@ -213,14 +209,13 @@ test_random(void **state)
 
 	(void)state;
 	for (int round = 0; round < ROUNDS; round++) {
-		struct sets sets = { .v4.bytes = NULL };
 		struct build build;
 		struct image image;
 		void *block;
 
 		build_init(&build);
 		small_global(&build);
-		fill(rules, &build, &sets);
+		fill(rules, &build);
 		block = finish(&build, &image);
 		for (int asked = 0; asked < ASKED; asked++) {
 			struct addr addr = random_addr();
@@ -233,7 +228,6 @@ test_random(void **state)
 			allowed += plain.is_allowed;
 			unmatched += plain.rule == ACL_NO_RULE;
 		}
-		sets_finish(&sets);
 		free(block);
 	}
 	assert_true(allowed > 10000);

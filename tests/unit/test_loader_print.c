@@ -21,7 +21,7 @@ make_image(const struct policy *policy, struct image *image)
 	load_init(&load, &options);
 	load.is_root = true;
 	load.policy = policy;
-	block = load_image(&load, &size);
+	block = load_build(&load) ? load_image(&load, &size) : NULL;
 	load_finish(&load);
 	if (block != NULL)
 		assert_int_equal(image_init(image, block, size), IMAGE_OK);

@@ -220,11 +220,12 @@ test_policy_trust(void **state)
 	run(&missing);
 	expect_problem("none: cannot be read: ");
 	run(&directory);
-	expect_problem(".: a policy is a regular file\n");
+	expect_problem(".: cannot be read: not a regular file\n");
 	write_file("policy", preface, 0664);
 	run(&options);
-	expect_problem("policy: the file can be written to by others than its "
-		       "owner: chmod go-w the file\n");
+	expect_problem(
+	    "policy: cannot be read: it can be written to by others than "
+	    "its owner: chmod go-w policy\n");
 	write_file("policy", preface, 0646);
 	run(&options);
 	expect_problem("can be written to by others");
@@ -236,14 +237,14 @@ test_policy_trust(void **state)
 	assert_int_equal(unlink("policy"), 0);
 	assert_int_equal(mkfifo("policy", 0600), 0);
 	run(&options);
-	expect_problem("policy: a policy is a regular file\n");
+	expect_problem("policy: cannot be read: not a regular file\n");
 	assert_int_equal(unlink("policy"), 0);
 	if (!is_superuser)
 		return;
 	write_file("policy", preface, 0600);
 	assert_int_equal(chown("policy", FOREIGNER, 0), 0);
 	run(&options);
-	expect_problem("policy: the file belongs to uid 65533, ");
+	expect_problem("policy: cannot be read: it belongs to uid 65533: ");
 	unlink("policy");
 }
 

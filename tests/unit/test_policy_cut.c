@@ -1,7 +1,8 @@
 /*
  * The example policy, damaged in every way that one byte can do, and cut off
  * everywhere: it parses or it is refused with a message, and nothing outside
- * of it is read (it ends at a page that cannot be read).
+ * of it is read (it ends at a page that cannot be read). The same for a file
+ * that it includes.
  */
 #include "policy_fixture.h"
 
@@ -10,6 +11,13 @@
 
 enum { ARENA_BYTES = 256 * 1024 };
 
+/* What the example's include line stands for. */
+static const char included[] = "# from a package\n"
+			       "net lab 192.0.2.0/28 @office\n"
+			       "net lab file /etc/lab.txt\n"
+			       "service \"l\\.ab\" disabled {\n"
+			       "\tallow @lab\n\texec /bin/lab 'a b'\n}\n";
+
 struct fixture {
 	char *text;
 	size_t length;
@@ -17,6 +25,10 @@ struct fixture {
 	size_t page, map_size;
 	uint8_t *arena;
 	unsigned problems;
+	const char *included; /* not owned; before the guard page, too */
+	size_t included_length;
+	struct policy_text texts[4];
+	uint32_t count;
 };
 
 static void
@@ -25,7 +37,7 @@ note_problem(
 {
 	struct fixture *fixture = context;
 
-	assert_int_equal(place.file, 1);
+	assert_true(place.file < fixture->count);
 	assert_true(place.line > 0 && place.column > 0);
 	assert_true(strlen(message) > 5 && strchr(message, '\n') == NULL);
 	if (!is_warning)
@@ -51,6 +63,8 @@ set_up(void **state)
 		fixture->page, PROT_NONE),
 	    0);
 	fixture->arena = malloc(ARENA_BYTES);
+	fixture->included = included;
+	fixture->included_length = sizeof(included) - 1;
 	*state = fixture;
 	return 0;
 }
@@ -67,14 +81,34 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Puts the first `length` bytes right before the guard page. */
+/* Puts that many bytes right before the guard page. */
 static char *
-place_text(struct fixture *fixture, size_t length)
+place_bytes(struct fixture *fixture, const char *bytes, size_t length)
 {
 	char *copy = fixture->map + fixture->map_size - fixture->page - length;
 
-	memcpy(copy, fixture->text, length);
+	memcpy(copy, bytes, length);
 	return copy;
+}
+
+/* The first `length` of the example. */
+static char *
+place_text(struct fixture *fixture, size_t length)
+{
+	return place_bytes(fixture, fixture->text, length);
+}
+
+static void
+add_text(void *context, const struct word *path)
+{
+	struct fixture *fixture = context;
+
+	assert_true(fixture->count < 4 && path->text.bytes[0] == '/');
+	fixture->texts[fixture->count++] = (struct policy_text){
+		.text = { fixture->included, fixture->included_length },
+		.name = "included",
+		.include = path->place
+	};
 }
 
 static enum policy_result
@@ -86,7 +120,12 @@ parse_guarded(struct fixture *fixture, const char *text, size_t length)
 	enum policy_result result;
 
 	fixture->problems = 0;
-	result = policy_parse(&policy, text, length, 1, &arena, &report);
+	fixture->count = 1;
+	fixture->texts[0] =
+	    (struct policy_text){ .text = { text, length }, .name = "main" };
+	policy_find_includes(fixture->texts[0].text, add_text, fixture);
+	result = policy_parse(
+	    &policy, fixture->texts, fixture->count, &arena, &report);
 	assert_true(result == POLICY_OK || result == POLICY_BAD);
 	assert_int_equal(result == POLICY_BAD, fixture->problems > 0);
 	return result;
@@ -128,6 +167,39 @@ change_any_byte(void **state)
 	assert_true(refused > fixture->length * 3);
 	assert_int_equal(
 	    parse_guarded(fixture, text, fixture->length), POLICY_OK);
+}
+
+/* The example as it is, and what it includes cut and changed everywhere. */
+static void
+break_what_is_included(void **state)
+{
+	static const char others[] = "\0\n {}\"\\#@\xff";
+	struct fixture *fixture = *state;
+	size_t length = sizeof(included) - 1;
+	unsigned whole = 0, refused = 0;
+
+	for (size_t cut = 0; cut <= length; cut++) {
+		fixture->included_length = cut;
+		fixture->included = place_bytes(fixture, included, cut);
+		if (parse_guarded(fixture, fixture->text, fixture->length) ==
+		    POLICY_OK)
+			whole++;
+	}
+	assert_true(whole > 0 && whole < length / 2);
+
+	char *text = place_bytes(fixture, included, length);
+
+	for (size_t i = 0; i < length; i++) {
+		for (size_t j = 0; j < sizeof(others) - 1; j++) {
+			text[i] = others[j];
+			if (parse_guarded(fixture, fixture->text,
+				fixture->length) == POLICY_BAD)
+				refused++;
+		}
+		text[i] = included[i];
+	}
+	assert_true(refused > length);
+	fixture->included = included;
 }
 
 static void
@@ -178,6 +250,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(change_any_byte),
+		cmocka_unit_test(break_what_is_included),
 		cmocka_unit_test(leave_any_line_out),
 		cmocka_unit_test(every_size_of_arena),
 	};

@@ -137,7 +137,7 @@ service_by_default(void **state)
 	(void)state;
 	assert_int_equal(parsed.policy.service_count, 1);
 	assert_text(service->name.text, "s");
-	assert_int_equal(service->place.file, 3);
+	assert_int_equal(service->place.file, 0);
 	assert_int_equal(service->place.line, 6);
 	assert_int_equal(service->name.place.column, 9);
 	assert_words(&parsed.policy, service->exec,
@@ -354,18 +354,99 @@ problems_in_order(void **state)
 	parsed_finish(&parsed);
 }
 
-/* Refused by its size alone, before a byte of it is looked at. */
+static void
+note_too_large(
+    void *context, struct place place, bool is_warning, const char *message)
+{
+	unsigned *problems = context;
+
+	assert_false(is_warning);
+	assert_int_equal(place.line, 1);
+	assert_string_equal(message, "a policy of more than 268435456 bytes");
+	(*problems)++;
+}
+
+/* Refused by its size alone, all its files together, and unread. */
 static void
 too_large(void **state)
 {
-	struct parsed parsed =
-	    parse_in(4096, "policy 1\n", ((size_t)1 << 28) + 1);
+	const struct policy_text texts[] = { { .text = { "policy 1\n", 9 } },
+		{ .text = { "policy 1\n", (size_t)1 << 27 } },
+		{ .text = { "policy 1\n", ((size_t)1 << 27) - 8 } } };
+	static _Alignas(16) uint8_t bytes[32768];
+	struct arena arena = { .base = bytes, .size = sizeof(bytes) };
+	unsigned problems = 0;
+	struct policy_report report = { note_too_large, &problems };
+	struct policy policy;
 
 	(void)state;
-	assert_int_equal(parsed.result, POLICY_BAD);
-	assert_string_equal(
-	    parsed.problems, "1:1: a policy of more than 268435456 bytes\n");
+	assert_int_equal(
+	    policy_parse(&policy, texts, 3, &arena, &report), POLICY_BAD);
+	assert_int_equal(problems, 1);
+}
+
+/* What is included stands where its line stands. */
+static void
+includes(void **state)
+{
+	static const char good[] =
+	    HEAD "service a {\n\tallow @x\n\tuser 1\n\texec /a\n}\n"
+		 "defaults {\n\tuser 7\n}\n"
+		 "include /d\n"
+		 "include \"\\/e\"\n"
+		 "net late @x\n"
+		 "service z {\n\tallow @late\n\texec /z\n}\n"
+		 "#=== /d/1\n"
+		 "net x 10.0.0.0/8\nnet unused ::1\n"
+		 "#=== /d/2\n"
+		 "net x file /f\nservice b {\n\tallow @x\n\texec /b\n}\n"
+		 "#=== /d/3\n"
+		 "#=== /e\n"
+		 "# nothing\nservice c {\n\tallow any\n\texec /c\n}\n";
+	static const char *const users[] = { "1", "7", "7", "7" };
+	static const uint32_t files[] = { 0, 2, 4, 0 };
+	struct parsed parsed = parse_good(good);
+	const struct policy *policy = &parsed.policy;
+	const struct policy_match *matches = policy->matches;
+
+	(void)state;
+	assert_int_equal(policy->service_count, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_text(policy->services[i].user.text, users[i]);
+		assert_int_equal(policy->services[i].place.file, files[i]);
+	}
+	assert_string_equal(parsed.problems, "");
+	assert_int_equal(policy->net_count, 3);
+	assert_int_equal(policy->nets[0].members.count, 2);
+	assert_int_equal(matches[0].kind, POLICY_MATCH_PREFIX);
+	assert_int_equal(matches[1].kind, POLICY_MATCH_FILE);
+	assert_int_equal(matches[1].place.file, 2);
+	assert_text(policy->words[matches[1].path].text, "/f");
 	parsed_finish(&parsed);
+}
+
+/* Of a file that could not be read nobody knows what it declares. */
+static void
+unread_include(void **state)
+{
+	static const char main_text[] =
+	    HEAD "net unused ::1\n"
+		 "include /d\nnet b @there\n"
+		 "service a {\n\tallow @b\n\tallow @too\n\tuser 1\n"
+		 "\texec /a\n}\n";
+	const struct policy_text texts[] = {
+		{ .text = { main_text, sizeof(main_text) - 1 } },
+		{ .include = { .line = 7, .column = 9 } }
+	};
+	static _Alignas(16) uint8_t bytes[65536];
+	struct arena arena = { .base = bytes, .size = sizeof(bytes) };
+	struct policy_report report = { NULL, NULL };
+	struct policy policy;
+
+	(void)state;
+	assert_int_equal(
+	    policy_parse(&policy, texts, 2, &arena, &report), POLICY_OK);
+	assert_int_equal(policy.service_count, 1);
 }
 
 int
@@ -382,6 +463,8 @@ main(void)
 		cmocka_unit_test(many_services),
 		cmocka_unit_test(problems_in_order),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(includes),
+		cmocka_unit_test(unread_include),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,7 +127,7 @@ draw_member(void)
 }
 
 static void
-add_prefix(struct sets *sets, struct slow_set *slow)
+add_prefix(struct build *build, struct slow_set *slow)
 {
 	struct member member = slow->count > 0 && draw(8) == 0
 	    ? slow->members[draw(slow->count)]
@@ -136,36 +136,33 @@ add_prefix(struct sets *sets, struct slow_set *slow)
 		.bits = (uint8_t)member.bits };
 
 	slow->members[slow->count++] = member;
-	sets_add_prefix(sets, &prefix);
+	sets_add_prefix(build, &prefix);
 }
 
 static void
-add_set(struct sets *sets, const struct build *build, struct slow_set *slow,
+add_set(struct build *build, struct slow_set *slow,
     const struct slow_set *other, uint32_t index)
 {
 	if (slow->count + other->count + PREFIXES > MEMBERS)
 		return;
 	for (uint32_t i = 0; i < other->count; i++)
 		slow->members[slow->count++] = other->members[i];
-	sets_add_set(sets, build, index);
+	sets_add_set(build, index);
 }
 
 /* Set number index of the image; the earlier ones may be in it. */
 static void
 make_set(struct build *build, struct slow_set slow[], uint32_t index)
 {
-	struct sets sets = { .v4.bytes = NULL };
-
 	slow[index].count = 0;
 	for (uint32_t i = draw(PREFIXES + 1); i > 0; i--)
-		add_prefix(&sets, &slow[index]);
+		add_prefix(build, &slow[index]);
 	for (uint32_t i = draw(3); i > 0 && index > 0; i--) {
 		uint32_t other = draw(index);
 
-		add_set(&sets, build, &slow[index], &slow[other], other);
+		add_set(build, &slow[index], &slow[other], other);
 	}
-	assert_int_equal(sets_end(&sets, build), index);
-	sets_finish(&sets);
+	assert_int_equal(sets_end(build), index);
 }
 
 static void
@@ -258,18 +255,16 @@ same_as_slow(void **state)
 static void
 assert_intervals(const char *const prefixes[], uint32_t v4, uint32_t v6)
 {
-	struct sets sets = { .v4.bytes = NULL };
 	const struct image_set *set;
 	struct build build;
 
 	build_init(&build);
 	for (size_t i = 0; prefixes[i] != NULL; i++)
-		small_add(&sets, prefixes[i]);
-	sets_end(&sets, &build);
+		small_add(&build, prefixes[i]);
+	sets_end(&build);
 	set = (const void *)build.sections[IMAGE_SETS].bytes;
 	assert_int_equal(set->v4.count, v4);
 	assert_int_equal(set->v6.count, v6);
-	sets_finish(&sets);
 	build_finish(&build);
 }
 
