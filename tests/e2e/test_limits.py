@@ -142,11 +142,13 @@ TIMED = {
         "crash", admission=[
             f"penalty {'denied' if kind == 'disabled' else kind} 4s", *TWICE])
        for kind, take in PENALTIES.items()},
-    # The third makes it thirty of twenty-five, but for the most there is.
-    "penalty-threshold and -max": Limit(
+    "penalty-threshold": Limit(
         3, PENALTIES["trap"], ("shut-out", "penalty"), {OTHER_SOURCE},
-        admission=["penalty trap 10s", "penalty-threshold 25s",
-                   "penalty-max 27s"]),
+        admission=["penalty trap 4s", "penalty-threshold 9s"]),
+    "penalty-max": Limit(
+        1, PENALTIES["trap"], ("shut-out", "penalty"), {OTHER_SOURCE},
+        admission=["penalty trap 1h", "penalty-threshold 2s",
+                   "penalty-max 4s"]),
 }
 
 
