@@ -41,6 +41,8 @@ test_refused_to_all(void **state)
 		    "policy:14:8: cannot use directory /etc/passwd: not a "
 		    "directory\n" },
 		{ "service a {\n\tbogus\n\t%s\n}\n", "policy:11:2: " },
+		{ "listen fe80::1%%none0\n" SERVICE("a", "\t%s\n"),
+		    "policy:10:8: no interface is called 'none0'\n" },
 	};
 
 	(void)state;
@@ -136,6 +138,58 @@ test_parser_user(void **state)
 		run(&options);
 		expect_problem(rows[i].problem);
 	}
+}
+
+/* Whoever could change it would be asked what clients may have. */
+static void
+test_parser_program(void **state)
+{
+	static const struct {
+		mode_t mode;
+		uid_t owner;
+	} rows[] = { { 0775, 0 }, { 0757, 0 }, { 0755, FOREIGNER } };
+	const struct loader_options options = { .policy_path = "policy" };
+	char text[256];
+
+	(void)state;
+	if (!is_superuser)
+		skip();
+	assert_int_equal(chmod(room, 0755), 0);
+	snprintf(text, sizeof(text),
+	    "policy 1\nlisten ::1\nparser {\n\tuser 65534\n\tgroup 65534\n"
+	    "\tprogram %s/parser\n}\n",
+	    room);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		write_file("policy", text, 0644);
+		write_file("parser", "#!/bin/sh\n", 0755);
+		assert_int_equal(chown("parser", rows[i].owner, 0), 0);
+		assert_int_equal(chmod("parser", rows[i].mode), 0);
+		run(&options);
+		expect_problem("/parser must belong to root and be writable by "
+			       "nobody else\n");
+	}
+	unlink("parser");
+}
+
+/* Words and environment of one service: 64 KiB of them. */
+static void
+test_too_much_for_a_program(void **state)
+{
+	enum { WORDS = 20, WORD_BYTES = 4000 };
+	const struct loader_options options = { .policy_path = "policy" };
+	FILE *file = fopen("policy", "we");
+
+	(void)state;
+	assert_non_null(file);
+	fprintf(file, "%sservice a {\n\tallow any\n\t%s\n\texec /bin/cat",
+	    preface, USER);
+	for (int i = 0; i < WORDS; i++)
+		fprintf(file, " %0*d", WORD_BYTES, i);
+	fputs("\n}\n", file);
+	assert_int_equal(fclose(file), 0);
+	run(&options);
+	expect_problem("policy:10:1: arguments and environment take more than "
+		       "65536 bytes\n");
 }
 
 /* A program of ours in the room, to be changed by each row. */
@@ -314,6 +368,8 @@ main(void)
 		cmocka_unit_test(test_refused_to_root),
 		cmocka_unit_test(test_refused_to_others),
 		cmocka_unit_test(test_parser_user),
+		cmocka_unit_test(test_parser_program),
+		cmocka_unit_test(test_too_much_for_a_program),
 		cmocka_unit_test(test_program_warnings),
 		cmocka_unit_test(test_program_way),
 		cmocka_unit_test(test_policy_trust),
