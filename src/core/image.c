@@ -20,6 +20,7 @@ static const size_t element_bytes[IMAGE_SECTIONS] = {
 	[IMAGE_WORDS] = sizeof(struct image_text),
 	[IMAGE_GIDS] = sizeof(uint32_t),
 	[IMAGE_HOURS] = sizeof(struct image_hours),
+	[IMAGE_EXITS] = sizeof(struct image_exit),
 };
 
 size_t
@@ -109,6 +110,12 @@ const struct image_hours *
 image_hours(const struct image *image, uint32_t index)
 {
 	return element(image, IMAGE_HOURS, index);
+}
+
+const struct image_exit *
+image_exits(const struct image *image, struct image_range range)
+{
+	return element(image, IMAGE_EXITS, range.first);
 }
 
 const char *

@@ -35,6 +35,7 @@
 #define IMAGE_LABEL_MAX 63u /* bytes of a listener's name */
 #define IMAGE_INTERFACE_MAX 15u /* IFNAMSIZ, its NUL left out */
 #define IMAGE_HOURS_MAX 256u /* intervals of a service's week */
+#define IMAGE_EXITS_MAX 8u /* codes of a service: each session keeps them */
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
 #define IMAGE_TIMEOUT_MAX_MS 3600000u
@@ -111,6 +112,13 @@ struct image_hours {
 	uint16_t first, end;
 };
 
+/* What its service's exit code costs a source. */
+struct image_exit {
+	uint32_t penalty_ms; /* 0: nothing */
+	uint8_t code; /* 1 to 255 */
+	uint8_t unused[3];
+};
+
 enum image_reply {
 	IMAGE_REPLY_MUX, /* `+` TEXT CRLF from us, right before exec */
 	IMAGE_REPLY_SERVICE, /* the service says the first word */
@@ -164,6 +172,7 @@ struct image_service {
 	struct image_place hours_place, on_place; /* line 0: not given */
 	struct image_range hours; /* sorted, apart; none: always */
 	struct image_listeners on; /* none: all of them */
+	struct image_range exits; /* no code twice */
 	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
 	uint32_t uid, gid;
 	uint32_t sessions, per_source;
@@ -257,6 +266,7 @@ enum image_section {
 	IMAGE_WORDS, /* struct image_text */
 	IMAGE_GIDS, /* uint32_t */
 	IMAGE_HOURS,
+	IMAGE_EXITS,
 	IMAGE_SECTIONS,
 };
 
@@ -318,6 +328,9 @@ uint32_t image_gid(const struct image *image, uint32_t index);
 const uint32_t *image_gids(const struct image *image, struct image_range range);
 const struct image_hours *
 image_hours(const struct image *image, uint32_t index);
+/* A service's exit codes, range.count of them. */
+const struct image_exit *
+image_exits(const struct image *image, struct image_range range);
 /* A NUL-terminated string of the image; never NULL. */
 const char *image_text(const struct image *image, struct image_text text);
 /* The word (argv, env) of a range's element. */

@@ -61,8 +61,9 @@ check_trap(const struct image *image, const struct image_service *service)
 	    !image_has_text(image, service->chdir, 0))
 		return IMAGE_BAD_TEXT;
 	if (service->argv.count != 0 || service->env.count != 0 ||
-	    service->groups.count != 0 || service->capabilities != 0 ||
-	    service->uid != 0 || service->gid != 0 ||
+	    service->exits.count != 0 || service->groups.count != 0 ||
+	    service->capabilities != 0 || service->uid != 0 ||
+	    service->gid != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
@@ -148,6 +149,28 @@ is_on(const struct image *image, const struct image_service *service)
 	    is_some == (service->on_place.line > 0);
 }
 
+static bool
+is_exits(const struct image *image, struct image_range range)
+{
+	bool is_seen[256] = { false };
+
+	if (!image_has_range(image, IMAGE_EXITS, range) ||
+	    range.count > IMAGE_EXITS_MAX)
+		return false;
+
+	const struct image_exit *exits = image_exits(image, range);
+
+	for (uint32_t i = 0; i < range.count; i++) {
+		if (exits[i].code == 0 || is_seen[exits[i].code] ||
+		    exits[i].penalty_ms > IMAGE_PENALTY_MAX_MS ||
+		    exits[i].unused[0] != 0 || exits[i].unused[1] != 0 ||
+		    exits[i].unused[2] != 0)
+			return false;
+		is_seen[exits[i].code] = true;
+	}
+	return true;
+}
+
 static enum image_error
 check_service(const struct image *image, const struct image_service *service)
 {
@@ -178,7 +201,8 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->logged > IMAGE_LOGGED_NONE || service->unused[0] != 0 ||
 	    service->unused[1] != 0 || !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
-	    !is_hours(image, service) || !is_on(image, service))
+	    !is_hours(image, service) || !is_on(image, service) ||
+	    !is_exits(image, service->exits))
 		return IMAGE_BAD_VALUE;
 	return IMAGE_OK;
 }

@@ -78,6 +78,12 @@ struct policy_hours {
 	struct place place;
 };
 
+struct policy_exit {
+	uint8_t code; /* 1 to 255 */
+	uint32_t penalty_ms;
+	struct place place;
+};
+
 enum policy_groups {
 	POLICY_GROUPS_NONE,
 	POLICY_GROUPS_NAMED,
@@ -111,6 +117,7 @@ struct policy_service {
 	uint32_t per_source; /* 0: an eighth of sessions, at least 1 */
 	struct rate rate, source_rate; /* no tokens: none */
 	struct span hours; /* lines; none: always */
+	struct span exits; /* what exit codes cost; no code twice */
 	struct span on; /* words: names of listeners; none: all of them */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
@@ -126,9 +133,10 @@ struct policy {
 	struct policy_rule *rules;
 	struct policy_service *services; /* in the order written */
 	struct policy_hours *hours;
+	struct policy_exit *exits;
 	struct word *words;
 	uint32_t listen_count, net_count, match_count, rule_count;
-	uint32_t service_count, hours_count, word_count;
+	uint32_t service_count, hours_count, exit_count, word_count;
 
 	struct span admission; /* rules; none written: nobody */
 	struct span exempt; /* rules, all of them allow */

@@ -107,6 +107,75 @@ policy_take_penalty(
 	    &parser->policy->penalties_ms[kind]);
 }
 
+/* Whether the code is in the list of the service already. */
+static bool
+has_code(struct policy_parser *parser, const struct word *word, uint32_t code)
+{
+	struct span list = parser->service->exits;
+
+	for (uint32_t i = 0; i < list.count; i++) {
+		const struct policy_exit *other =
+		    &parser->policy->exits[list.first + i];
+
+		if (other->code != code)
+			continue;
+		policy_complain(parser, word->place,
+		    "'penalty exit %u' is given twice: the first is in line %u",
+		    code, other->place.line);
+		return true;
+	}
+	return false;
+}
+
+static void
+add_code(struct policy_parser *parser, const struct word *word, uint32_t ms)
+{
+	struct policy *policy = parser->policy;
+	struct span *list = &parser->service->exits;
+	uint32_t code = 0;
+
+	if (!policy_number(parser, word, 1, UINT8_MAX, &code) ||
+	    has_code(parser, word, code))
+		return;
+	if (list->count == IMAGE_EXITS_MAX) {
+		policy_complain(parser, word->place, "more than %u exit codes",
+		    IMAGE_EXITS_MAX);
+		return;
+	}
+	if (policy->exit_count == parser->exit_capacity) {
+		parser->is_full = true;
+		return;
+	}
+	policy->exits[policy->exit_count++] = (struct policy_exit){
+		.code = (uint8_t)code, .penalty_ms = ms, .place = word->place
+	};
+	list->count++;
+}
+
+void
+policy_take_exit_penalty(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	const struct word *words = line->words;
+	uint32_t last = line->count - 1;
+	uint32_t ms = 0;
+
+	/* the first of its own replaces what the service inherited */
+	if (line->is_first)
+		parser->service->exits =
+		    (struct span){ .first = parser->policy->exit_count };
+	if (!policy_text_is(words[1].text, "exit")) {
+		policy_complain(parser, words[1].place,
+		    "'%.*s' does not belong here: write 'penalty exit CODE ... "
+		    "DURATION'",
+		    SHOWN(words[1].text));
+		return;
+	}
+	policy_duration(parser, &words[last], 0, PENALTY_MOST_MS, &ms);
+	for (uint32_t i = 2; i < last; i++)
+		add_code(parser, &words[i], ms);
+}
+
 static void
 take_bound(struct policy_parser *parser, const struct policy_line *line,
     uint32_t *bound_ms)

@@ -20,7 +20,7 @@ policy_take(struct policy_parser *parser, size_t count, size_t size)
 struct tally {
 	uint32_t words, longest; /* to be kept; all of one line */
 	uint32_t services, names, nets, members, listens, rules, exempts;
-	uint32_t hours, ons;
+	uint32_t hours, ons, exits;
 };
 
 static void
@@ -48,6 +48,8 @@ tally_line(struct tally *tally, struct text directive, uint32_t words)
 		tally->exempts += words;
 	} else if (policy_text_is(directive, "hours")) {
 		tally->hours++;
+	} else if (policy_text_is(directive, "penalty")) {
+		tally->exits += words;
 	} else if (policy_text_is(directive, "on")) {
 		tally->ons += words;
 	} else if (words > 2) {
@@ -128,6 +130,9 @@ policy_make_arrays(struct policy_parser *parser)
 	policy->hours =
 	    policy_take(parser, tally.hours, sizeof(*policy->hours));
 	parser->hours_capacity = tally.hours;
+	policy->exits =
+	    policy_take(parser, tally.exits, sizeof(*policy->exits));
+	parser->exit_capacity = tally.exits;
 	parser->ons = policy_take(parser, tally.ons, sizeof(*parser->ons));
 	parser->on_capacity = tally.ons;
 	if (!policy_index_init(&parser->names, parser->arena, tally.names) ||

@@ -118,6 +118,7 @@ struct policy_parser {
 	uint32_t stored_capacity, rule_capacity, member_capacity;
 	uint32_t service_capacity, net_capacity, listen_capacity;
 	uint32_t hours_capacity;
+	uint32_t exit_capacity;
 	struct word *ons; /* every listener that an `on` names */
 	uint32_t on_count, on_capacity;
 };
@@ -309,6 +310,8 @@ void policy_take_all_rate(
 void policy_take_sources(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_penalty(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_exit_penalty(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_penalty_threshold(
     struct policy_parser *parser, const struct policy_line *line);

@@ -248,6 +248,23 @@ put_days(struct policy_printer *printer, uint8_t days)
 }
 
 void
+policy_show_exit_penalties(struct policy_printer *printer)
+{
+	struct span list = printer->service->exits;
+
+	for (uint32_t i = 0; i < list.count; i++) {
+		const struct policy_exit *costs =
+		    &printer->policy->exits[list.first + i];
+
+		printer_begin(printer);
+		printer_plain(printer, "exit");
+		printer_number(printer, costs->code);
+		printer_duration(printer, costs->penalty_ms);
+		printer_end(printer);
+	}
+}
+
+void
 policy_show_on(struct policy_printer *printer)
 {
 	printer_words_line(printer, printer->service->on);

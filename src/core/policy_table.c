@@ -91,6 +91,9 @@ static const struct policy_row rows[] = {
 	    policy_take_hours, policy_show_hours },
 	PROGRAM("log", 1, 1, "log all|failures|none", policy_take_log,
 	    policy_show_log),
+	{ "penalty", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 3, MANY,
+	    "penalty exit CODE ... DURATION", policy_take_exit_penalty,
+	    policy_show_exit_penalties },
 	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
 	LATER("lifetime", SERVICE),
@@ -102,7 +105,6 @@ static const struct policy_row rows[] = {
 	LATER("filesystem", SERVICE),
 	LATER("network", SERVICE),
 	LATER("isolate", SERVICE),
-	LATER("penalty", SERVICE),
 
 	/* top level */
 	ONCE("policy", BLOCK_TOP, 1, 1, "policy 1", policy_take_version,

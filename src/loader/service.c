@@ -139,7 +139,20 @@ put_program_values(struct load *load, const struct policy_service *from,
 	to->umask = from->umask;
 	to->stderr_to = (uint8_t)from->stderr_to;
 	to->leftovers = (uint8_t)from->leftovers;
+	to->exits = (struct image_range){ .first = from->exits.first,
+		.count = from->exits.count };
 	to->logged = (uint8_t)from->logged;
+}
+
+/* Exit number i of the policy is exit number i of the image. */
+static void
+load_exits(struct load *load)
+{
+	for (uint32_t i = 0; i < load->policy->exit_count; i++)
+		*(struct image_exit *)build_add(&load->build, IMAGE_EXITS, 1) =
+		    (struct image_exit){ .penalty_ms =
+					     load->policy->exits[i].penalty_ms,
+			    .code = load->policy->exits[i].code };
 }
 
 static void
@@ -194,6 +207,7 @@ load_services(struct load *load)
 	for (uint32_t i = 0; i < count; i++)
 		sorted[i] = &policy->services[i];
 	qsort(sorted, count, sizeof(sorted[0]), compare_services);
+	load_exits(load);
 	for (uint32_t i = 0; i < count; i++)
 		load_service(load, sorted[i]);
 	load_sharers(load);

@@ -59,6 +59,21 @@ penalty_add(struct parent *parent, const struct session *session,
 	    global->penalties_ms[kind], global->penalty_max_ms, parent->now_ms);
 }
 
+uint32_t
+penalty_add_exit(struct parent *parent, const struct session *session, int code)
+{
+	uint32_t penalty_ms = 0;
+
+	for (uint32_t i = 0; i < session->exit_count; i++)
+		if (session->exits[i].code == code)
+			penalty_ms = session->exits[i].penalty_ms;
+	if (session->is_exempt || penalty_ms == 0)
+		return 0;
+	claim_add_sure(&parent->sources, session->source, penalty_ms,
+	    image_global(&parent->image)->penalty_max_ms, parent->now_ms);
+	return penalty_ms;
+}
+
 void
 penalty_claim(struct parent *parent, struct worker *worker,
     const struct session *session, enum image_penalty kind)

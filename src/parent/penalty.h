@@ -24,6 +24,14 @@ void penalty_begin(struct parent *parent, struct worker *worker);
 void penalty_add(struct parent *parent, const struct session *session,
     enum image_penalty kind);
 
+/*
+ * For what its service's exit code tells of it, as the policy said when it
+ * began: how much it was, ms. While its source is held: before the session
+ * is over.
+ */
+uint32_t penalty_add_exit(
+    struct parent *parent, const struct session *session, int code);
+
 /* For what a parser says: gone again if that worker is found to lie. */
 void penalty_claim(struct parent *parent, struct worker *worker,
     const struct session *session, enum image_penalty kind);

@@ -15,6 +15,7 @@
 #include "parent/launch.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
+#include "parent/penalty.h"
 #include "parent/stderr.h"
 #include "parent/workers.h"
 #include "sys/fd.h"
@@ -64,7 +65,8 @@ session_of(struct parent *parent, pid_t pid)
 }
 
 static void
-log_exit(struct parent *parent, const struct session *session, int status)
+log_exit(struct parent *parent, const struct session *session, int status,
+    uint32_t penalty_ms)
 {
 	parent->counters.finished++;
 	if (!session_is_logged(session, status != 0))
@@ -77,6 +79,8 @@ log_exit(struct parent *parent, const struct session *session, int status)
 		log_number("signal", (uint64_t)WTERMSIG(status));
 	else
 		log_number("status", (uint64_t)WEXITSTATUS(status));
+	if (penalty_ms > 0)
+		log_duration("penalty_s", penalty_ms);
 	log_duration("duration_s", parent->now_ms - session->accepted_ms);
 	log_end();
 }
@@ -85,8 +89,13 @@ log_exit(struct parent *parent, const struct session *session, int status)
 static void
 finish(struct parent *parent, struct session *session, int status)
 {
+	uint32_t penalty_ms = 0;
+
 	stderr_finish(parent, session);
-	log_exit(parent, session, status);
+	if (WIFEXITED(status))
+		penalty_ms =
+		    penalty_add_exit(parent, session, WEXITSTATUS(status));
+	log_exit(parent, session, status, penalty_ms);
 	session_enter(parent, session, SESSION_FREE);
 }
 

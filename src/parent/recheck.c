@@ -187,6 +187,14 @@ limit_of(struct parent *parent, struct session *session)
 	return spend(parent, session);
 }
 
+struct asker
+recheck_asker(const struct parent *parent, const struct session *session)
+{
+	return (struct asker){ .peer = session->peer,
+		.listener = session->listener,
+		.minute = parent->week.minute };
+}
+
 /* Each is held against its source alike, so that nothing is learned. */
 static const enum refusal access_refusals[] = {
 	[ACCESS_ALLOWED] = REFUSAL_NONE,
@@ -202,7 +210,7 @@ decide_service(struct parent *parent, struct session *session)
 	const struct image *image = &parent->image;
 	const struct image_service *service =
 	    image_service(image, session->service);
-	const struct asker asker = session_asker(parent, session);
+	const struct asker asker = recheck_asker(parent, session);
 	const struct access access =
 	    access_decide(image, session->service, &asker);
 	enum refusal refusal = access_refusals[access.reason];

@@ -1,6 +1,7 @@
 #ifndef PARENT_RECHECK_H
 #define PARENT_RECHECK_H
 
+#include "core/access.h"
 #include "core/message.h"
 #include "core/verdict.h"
 
@@ -18,6 +19,10 @@ struct worker;
  */
 enum violation recheck_answer(struct parent *parent, struct worker *worker,
     const struct handover *asked, const struct verdict *answer);
+
+/* Who it is, as core/access asks: its peer and listener, and this minute. */
+struct asker
+recheck_asker(const struct parent *parent, const struct session *session);
 
 /* The next peek at the connection begins at its first byte again. */
 void recheck_rewind(const struct parent *parent, const struct session *session);

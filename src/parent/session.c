@@ -154,14 +154,6 @@ session_by_id(struct parent *parent, uint64_t id)
 	return session;
 }
 
-struct asker
-session_asker(const struct parent *parent, const struct session *session)
-{
-	return (struct asker){ .peer = session->peer,
-		.listener = session->listener,
-		.minute = parent->week.minute };
-}
-
 struct session *
 session_take_fd(
     struct parent *parent, int fd, const struct addr *peer, uint32_t source)
@@ -198,6 +190,9 @@ session_set_service(
 	    chosen->name.length + 1);
 	session->keeps_leftovers = chosen->leftovers == IMAGE_LEFTOVERS_KEEP;
 	session->logged = chosen->logged;
+	session->exit_count = (uint8_t)chosen->exits.count;
+	memcpy(session->exits, image_exits(&parent->image, chosen->exits),
+	    chosen->exits.count * sizeof(session->exits[0]));
 	session->has_stderr_log = chosen->stderr_to == IMAGE_STDERR_LOG;
 }
 

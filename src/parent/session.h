@@ -8,6 +8,7 @@
 
 #include "core/addr.h"
 #include "core/image.h"
+#include "core/image.h"
 #include "core/name.h"
 #include "core/reply.h"
 #include "sys/shared.h"
@@ -84,6 +85,8 @@ struct session {
 	uint16_t stderr_held; /* bytes in stderr_line */
 	char stderr_line[512]; /* of its service, not yet at its end */
 	char service_name[NAME_MAX_BYTES + 1];
+	struct image_exit exits[IMAGE_EXITS_MAX]; /* of its service */
+	uint8_t exit_count;
 	uint8_t state; /* enum session_state */
 	uint8_t launcher; /* that has its service launched */
 	bool is_registered; /* fd is in the loop */
@@ -135,10 +138,6 @@ session_slot(const struct parent *parent, const struct session *session);
 
 /* The session of this id, or NULL if it is gone. */
 struct session *session_by_id(struct parent *parent, uint64_t id);
-
-/* Who it is, as core/access asks: its peer and listener, and this minute. */
-struct asker
-session_asker(const struct parent *parent, const struct session *session);
 
 /*
  * Takes a free slot for an accepted socket, which it owns from then on, with

@@ -14,6 +14,7 @@
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/penalty.h"
+#include "parent/recheck.h"
 #include "sys/fd.h"
 #include "sys/log.h"
 
@@ -266,7 +267,7 @@ void
 settle_resume_help(struct parent *parent, struct session *session)
 {
 	const struct image *image = &parent->image;
-	const struct asker asker = session_asker(parent, session);
+	const struct asker asker = recheck_asker(parent, session);
 	uint8_t names[4096];
 	struct reply_cursor next;
 	size_t length = reply_help(

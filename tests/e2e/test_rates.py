@@ -247,3 +247,43 @@ def test_a_trap_has_the_limits_of_a_service(mux_of):
     offend_trap(mux, source="127.0.0.3")
     mux.wait_log("refuse", reason="rate", service="admin")
     assert is_served(mux, source="127.0.0.3")
+
+
+# --- exit codes -------------------------------------------------------------
+
+def ends_with(name, code, *lines):
+    return service(name, f"exec /bin/sh -c 'exit {code}'", *lines)
+
+
+def run_to_its_end(mux, name, source):
+    """Its exit line: what it cost has been counted by then."""
+    mark = mux.mark()
+    assert mux.request(name, source=source) == (OK, b"")
+    return mux.wait_log("exit", since=mark, service=name)
+
+
+def test_exit_codes_that_tell_of_abuse(mux_of):
+    """These of this service, for whoever it was, after it ended."""
+    mux = mux_of(*SHUT_AT_ONCE, "exempt 127.0.0.9", services=(
+        ends_with("three", 3, "penalty exit 5 3 1m", "penalty exit 7 2s"),
+        ends_with("four", 4, "penalty exit 5 3 1m"),
+        ends_with("other", 3), ends_with("fine", 0),
+        service("killed", "exec /bin/sh -c 'kill -9 $$'",
+                "penalty exit 9 137 1m")))
+    for name in "four", "other", "fine", "killed":
+        assert "penalty_s" not in run_to_its_end(mux, name, "127.0.0.2")
+    assert run_to_its_end(mux, "three", "127.0.0.9").get("penalty_s") is None
+    assert run_to_its_end(mux, "three", "127.0.0.2")["penalty_s"] == "60.000"
+    assert_shut_out(mux, "penalty", source="127.0.0.2")
+    for source in "127.0.0.3", "127.0.0.9":
+        run_to_its_end(mux, "fine", source)
+
+
+def test_exit_codes_count_up_to_the_maximum(mux_of):
+    """And what is inherited costs as much; it wears off like any other."""
+    mux = mux_of("penalty-threshold 1s", "penalty-max 2s",
+                 defaults=("penalty exit 3 1d",),
+                 services=(ends_with("three", 3), ends_with("fine", 0)))
+    run_to_its_end(mux, "three", "127.0.0.2")
+    assert_shut_out(mux, "penalty", source="127.0.0.2")
+    eventually(lambda: not is_shut_out(mux, source="127.0.0.2"), 5)

@@ -293,6 +293,18 @@ draw_listen(struct maker *maker)
 		maker_plain(maker, "freebind");
 }
 
+static inline void
+draw_exit_penalty(struct maker *maker)
+{
+	uint32_t count = maker_between(maker, 1, 8);
+	uint32_t code = 1 + maker_below(maker, 200);
+
+	maker_plain(maker, "exit");
+	for (uint32_t i = 0; i < count; i++)
+		maker_plain(maker, "%u", code + i * 7 % 55);
+	draw_duration_between(maker, 0, 86400000);
+}
+
 /* Some of the listeners, each once. */
 static inline void
 draw_on(struct maker *maker)
@@ -622,6 +634,7 @@ static const struct maker_row {
 	{ "rate", SERVICES, 0, 1, draw_rate },
 	{ "source-rate", SERVICES, 0, 1, draw_rate },
 	{ "on", SERVICES, 0, 1, draw_on },
+	{ "penalty", SERVICES, 0, 1, draw_exit_penalty },
 	{ "hours", SERVICES, 0, 3, draw_hours },
 	{ "log", SERVICES, 0, 1, draw_logged },
 };

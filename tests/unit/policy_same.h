@@ -72,6 +72,21 @@ is_same_rules(const struct policy *left, struct span l,
 }
 
 static inline bool
+is_same_exits(const struct policy *left, struct span l,
+    const struct policy *right, struct span r)
+{
+	bool is_same = l.count == r.count;
+
+	for (uint32_t i = 0; i < l.count && is_same; i++) {
+		const struct policy_exit *a = &left->exits[l.first + i];
+		const struct policy_exit *b = &right->exits[r.first + i];
+
+		is_same = a->code == b->code && a->penalty_ms == b->penalty_ms;
+	}
+	return is_same;
+}
+
+static inline bool
 is_same_hours(const struct policy *left, struct span l,
     const struct policy *right, struct span r)
 {
@@ -123,6 +138,7 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(l->leftovers == r->leftovers);
 	DIFFERS(l->keepalive_s == r->keepalive_s);
 	DIFFERS(l->logged == r->logged);
+	DIFFERS(is_same_exits(left, l->exits, right, r->exits));
 	return NULL;
 }
 

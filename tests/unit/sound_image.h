@@ -49,12 +49,16 @@ first_service(struct build *build)
 {
 	static const uint32_t gids[] = { 4, 100, 65534 };
 	static const struct image_hours hours[] = { { 0, 60 }, { 540, 1020 } };
+	static const struct image_exit exits[] = { { 5000, 3, { 0 } },
+		{ 0, 255, { 0 } } };
 	struct image_service service = small_service(build, "git");
 
 	memcpy(build_add(build, IMAGE_GIDS, 3), gids, sizeof(gids));
 	memcpy(build_add(build, IMAGE_HOURS, 2), hours, sizeof(hours));
+	memcpy(build_add(build, IMAGE_EXITS, 2), exits, sizeof(exits));
 	service.rules = (struct image_range){ 0, 2 };
 	service.groups = (struct image_range){ 0, 3 };
+	service.exits = (struct image_range){ 0, 2 };
 	service.hours = (struct image_range){ 0, 2 };
 	service.hours_place = small_place(build, 11);
 	service.on.bits[0] = 1;

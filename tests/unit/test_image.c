@@ -140,6 +140,8 @@ read_service(const struct image *image, const struct image_service *service)
 		    read_text(image, image_word(image, service->env.first + i));
 	for (uint32_t i = 0; i < service->groups.count; i++)
 		sum += image_gids(image, service->groups)[i];
+	for (uint32_t i = 0; i < service->exits.count; i++)
+		sum += image_exits(image, service->exits)[i].code;
 	for (uint32_t i = 0; i < service->rules.count; i++) {
 		const struct image_rule *rule =
 		    image_rule(image, service->rules.first + i);

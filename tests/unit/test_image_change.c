@@ -92,6 +92,7 @@ make_trap(struct build *build, struct image_service *service)
 	service->argv.count = 0;
 	service->env.count = 0;
 	service->groups.count = 0;
+	service->exits.count = 0;
 	service->capabilities = 0;
 	service->uid = 0;
 	service->gid = 0;
@@ -103,6 +104,7 @@ make_trap(struct build *build, struct image_service *service)
 TRAP_CHANGE(trap_with_chdir, service->chdir = small_text(build, "/"))
 TRAP_CHANGE(trap_with_argv, service->argv.count = 1)
 TRAP_CHANGE(trap_with_env, service->env.count = 1)
+TRAP_CHANGE(trap_with_exits, service->exits.count = 1)
 TRAP_CHANGE(trap_with_groups, service->groups.count = 1)
 TRAP_CHANGE(trap_with_capability, service->capabilities = 1)
 TRAP_CHANGE(trap_with_uid, service->uid = 1)
@@ -122,6 +124,20 @@ SERVICE_CHANGE(hours_reversed, HOURS(build)[0].end = HOURS(build)[0].first)
 SERVICE_CHANGE(hours_touching, HOURS(build)[1].first = HOURS(build)[0].end)
 SERVICE_CHANGE(hours_late, HOURS(build)[1].end = 10081)
 SERVICE_CHANGE(hours_last, HOURS(build)[1].end = 10080)
+#define EXITS(build) \
+	((struct image_exit *)(void *)(build)->sections[IMAGE_EXITS].bytes)
+
+SERVICE_CHANGE(exits_beyond, service->exits.count = 3)
+SERVICE_CHANGE(exit_0, EXITS(build)[0].code = 0)
+SERVICE_CHANGE(exit_twice, EXITS(build)[0].code = EXITS(build)[1].code)
+SERVICE_CHANGE(exit_long, EXITS(build)[0].penalty_ms = IMAGE_PENALTY_MAX_MS + 1)
+SERVICE_CHANGE(exit_byte, EXITS(build)[1].unused[2] = 1)
+SERVICE_CHANGE(exits_many, build_add(build, IMAGE_EXITS, 7);
+	       for (uint8_t i = 0; i < 9; i++) EXITS(build)[i].code = i + 1;
+	       service->exits.count = 9)
+SERVICE_CHANGE(exits_most, build_add(build, IMAGE_EXITS, 7);
+	       for (uint8_t i = 0; i < 9; i++) EXITS(build)[i].code = i + 1;
+	       service->exits.count = 8)
 SERVICE_CHANGE(on_beyond, service->on.bits[0] = 2)
 SERVICE_CHANGE(on_far_beyond, service->on.bits[3] = UINT64_C(1) << 63)
 SERVICE_CHANGE(on_none, service->on.bits[0] = 0)
@@ -264,6 +280,13 @@ static const struct change changes[] = {
 	{ "hours touching", hours_touching, IMAGE_BAD_VALUE },
 	{ "late hours", hours_late, IMAGE_BAD_VALUE },
 	{ "last hours", hours_last, IMAGE_OK },
+	{ "exits beyond", exits_beyond, IMAGE_BAD_VALUE },
+	{ "exit 0", exit_0, IMAGE_BAD_VALUE },
+	{ "an exit twice", exit_twice, IMAGE_BAD_VALUE },
+	{ "long exit", exit_long, IMAGE_BAD_VALUE },
+	{ "unused of exit", exit_byte, IMAGE_BAD_VALUE },
+	{ "nine exits", exits_many, IMAGE_BAD_VALUE },
+	{ "eight exits", exits_most, IMAGE_OK },
 	{ "on beyond", on_beyond, IMAGE_BAD_VALUE },
 	{ "on far beyond", on_far_beyond, IMAGE_BAD_VALUE },
 	{ "on none", on_none, IMAGE_BAD_VALUE },
@@ -276,6 +299,7 @@ static const struct change changes[] = {
 	{ "trap, chdir", trap_with_chdir, IMAGE_BAD_TEXT },
 	{ "trap, argv", trap_with_argv, IMAGE_BAD_VALUE },
 	{ "trap, env", trap_with_env, IMAGE_BAD_VALUE },
+	{ "trap, exits", trap_with_exits, IMAGE_BAD_VALUE },
 	{ "trap, groups", trap_with_groups, IMAGE_BAD_VALUE },
 	{ "trap, capability", trap_with_capability, IMAGE_BAD_VALUE },
 	{ "trap, uid", trap_with_uid, IMAGE_BAD_VALUE },

@@ -118,6 +118,11 @@ expect_services(const struct pair *pair, uint32_t index)
 		    image_hours(pair->right, right.hours.first + i),
 		    sizeof(struct image_hours));
 	left.hours.first = right.hours.first = 0;
+	assert_int_equal(left.exits.count, right.exits.count);
+	assert_memory_equal(image_exits(pair->left, left.exits),
+	    image_exits(pair->right, right.exits),
+	    left.exits.count * sizeof(struct image_exit));
+	left.exits.first = right.exits.first = 0;
 	expect_text(pair, &left.name, &right.name);
 	expect_text(pair, &left.program, &right.program);
 	expect_text(pair, &left.chdir, &right.chdir);
