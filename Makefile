@@ -171,17 +171,18 @@ lint:			## format, warnings, layers, purity, manual pages, scripts
 	    PYTHON=$(PYTHON) tests/lint/run
 
 .PHONY: bench
-bench:			## what a refused connection costs (root)
+bench:			## what a refused connection, and its line, cost (root)
 	@contrib/deps build check
 	@contrib/deps -o peers
 	@$(AGAIN) all $(BENCH)
+	@$(BUILD)/tests/bench/log-cost
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/run.py $(ARGS)
 
-$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/flags
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
-	    -o $@ $<
+	    -o $@ $< $(LIBS)
 
 # The pure code is compiled again, so that the fuzzer sees its branches.
 .PHONY: fuzz
