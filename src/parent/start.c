@@ -136,6 +136,8 @@ start(const char *policy_path, bool is_verbose, bool is_debug)
 	parent.now_ms = clock_now_ms();
 	week_begin(&parent.week);
 	raise_descriptors(&parent);
+	/* Until the policy says where else. */
+	(void)log_open(&(struct log_options){ .has_debug = is_debug });
 	if (load_image(&parent, policy_path, is_verbose) != 0)
 		return EXIT_STATUS_POLICY;
 	open_log(&parent, is_debug);

@@ -11,23 +11,21 @@
 #include "sys/clock.h"
 #include "sys/log_sink.h"
 
-#define LINE_BYTES 4096u
 #define VALUE_BYTES 1024u
 #define NUMBER_BYTES 20u /* digits of the largest */
 #define MASK_V4 24u /* bits of an address that is logged masked */
 #define MASK_V6 48u
 
 /* The one line being built, and how lines are to look. */
+static struct log_line line;
 static struct {
-	char bytes[LINE_BYTES];
-	size_t length;
-	enum log_level level, most;
+	enum log_level most;
 	enum image_addresses addresses;
 	bool is_json;
-	bool is_open;
+	bool is_open; /* a line is being built */
 	int64_t stamp_ms; /* what stamp shows */
 	char stamp[32];
-} line = { .most = LOG_LEVEL_INFO };
+} form = { .most = LOG_LEVEL_INFO };
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -40,23 +38,23 @@ static const char *const level_names[] = {
 int
 log_open(const struct log_options *options)
 {
-	line.is_json = options->format == IMAGE_LOG_JSON;
-	line.addresses = options->addresses;
-	line.most = options->has_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+	form.is_json = options->format == IMAGE_LOG_JSON;
+	form.addresses = options->addresses;
+	form.most = options->has_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 	return log_sink_open(options->sink, options->syslog_facility);
 }
 
 bool
 log_has(enum log_level level)
 {
-	return level <= line.most;
+	return level <= form.most;
 }
 
 static void
 put(const char *bytes, size_t length)
 {
 	/* Room is kept for the end of a line that is cut. */
-	size_t room = LINE_BYTES - 8 - line.length;
+	size_t room = LOG_LINE_BYTES - 8 - line.length;
 
 	if (length > room)
 		length = room;
@@ -89,6 +87,14 @@ put_number(uint64_t number)
 	put(digits + at, sizeof(digits) - at);
 }
 
+static void
+end_pair(void)
+{
+	if (line.pair_count > 0)
+		line.pairs[line.pair_count - 1].value_end =
+		    (uint16_t)line.length;
+}
+
 /*
  * False if there is no line, or no room in it for a value of that length: a
  * pair is left out rather than cut, so that the line can still be read.
@@ -96,19 +102,26 @@ put_number(uint64_t number)
 static bool
 put_key(const char *key, size_t value_length)
 {
+	size_t length = strlen(key);
+	char *at = line.bytes + line.length;
+
 	/* Quotes, colon and comma, and what ends the line, are 10 at most. */
-	if (!line.is_open ||
-	    line.length + strlen(key) + value_length + 16 >= LINE_BYTES)
+	if (!form.is_open || line.pair_count == LOG_PAIRS_MAX ||
+	    line.length + length + value_length + 16 >= LOG_LINE_BYTES)
 		return false;
-	if (line.is_json) {
-		put(",\"", 2);
-		put_string(key);
-		put("\":", 2);
-	} else {
-		put_char(' ');
-		put_string(key);
-		put_char('=');
-	}
+	end_pair();
+	*at++ = form.is_json ? ',' : ' ';
+	if (form.is_json)
+		*at++ = '"';
+	line.pairs[line.pair_count].key = (uint16_t)(at - line.bytes);
+	line.pairs[line.pair_count].key_length = (uint16_t)length;
+	memcpy(at, key, length);
+	at += length;
+	if (form.is_json)
+		*at++ = '"';
+	*at++ = form.is_json ? ':' : '=';
+	line.length = (size_t)(at - line.bytes);
+	line.pairs[line.pair_count++].value = (uint16_t)line.length;
 	return true;
 }
 
@@ -118,39 +131,42 @@ put_stamp(void)
 {
 	int64_t now_ms = clock_wall_ms();
 
-	if (now_ms / 1000 != line.stamp_ms / 1000) {
+	if (now_ms / 1000 != form.stamp_ms / 1000) {
 		time_t seconds = (time_t)(now_ms / 1000);
 		struct tm utc = { 0 };
 
 		(void)gmtime_r(&seconds, &utc);
-		(void)strftime(line.stamp, sizeof(line.stamp),
+		(void)strftime(form.stamp, sizeof(form.stamp),
 		    "%Y-%m-%dT%H:%M:%S.000Z", &utc);
 	}
-	if (now_ms != line.stamp_ms) {
+	if (now_ms != form.stamp_ms) {
 		unsigned ms = (unsigned)(now_ms % 1000);
 
-		line.stamp[20] = (char)('0' + ms / 100);
-		line.stamp[21] = (char)('0' + ms / 10 % 10);
-		line.stamp[22] = (char)('0' + ms % 10);
-		line.stamp_ms = now_ms;
+		form.stamp[20] = (char)('0' + ms / 100);
+		form.stamp[21] = (char)('0' + ms / 10 % 10);
+		form.stamp[22] = (char)('0' + ms % 10);
+		form.stamp_ms = now_ms;
 	}
-	put(line.stamp, 24);
+	put(form.stamp, 24);
 }
 
 void
 log_begin(enum log_level level, const char *event)
 {
-	line.is_open = log_has(level);
-	if (!line.is_open)
+	form.is_open = log_has(level);
+	if (!form.is_open)
 		return;
 	line.level = level;
+	line.event = event;
 	line.length = 0;
-	put_string(line.is_json ? "{\"time\":\"" : "time=");
+	line.pair_count = 0;
+	put_string(form.is_json ? "{\"time\":\"" : "time=");
 	put_stamp();
-	if (line.is_json)
+	if (form.is_json)
 		put_char('"');
 	log_word("level", level_names[level]);
 	log_word("event", event);
+	line.pair_count = 0;
 }
 
 void
@@ -158,10 +174,10 @@ log_word(const char *key, const char *word)
 {
 	if (!put_key(key, strlen(word)))
 		return;
-	if (line.is_json)
+	if (form.is_json)
 		put_char('"');
 	put_string(word);
-	if (line.is_json)
+	if (form.is_json)
 		put_char('"');
 }
 
@@ -203,11 +219,11 @@ log_bytes(const char *key, const void *bytes, size_t length)
 {
 	const uint8_t *from = bytes;
 
-	if (!line.is_open)
+	if (!form.is_open)
 		return;
 	if (length > VALUE_BYTES)
 		length = VALUE_BYTES;
-	if (!line.is_json && is_bare(from, length)) {
+	if (!form.is_json && is_bare(from, length)) {
 		if (put_key(key, length))
 			put((const char *)from, length);
 		return;
@@ -217,7 +233,7 @@ log_bytes(const char *key, const void *bytes, size_t length)
 		return;
 	put_char('"');
 	/* An escape is never cut in two: six bytes at the most. */
-	for (size_t i = 0; i < length && line.length + 16 < LINE_BYTES; i++)
+	for (size_t i = 0; i < length && line.length + 16 < LOG_LINE_BYTES; i++)
 		put_escaped(from[i]);
 	put_char('"');
 }
@@ -265,7 +281,7 @@ log_own_addr(const struct addr *addr)
 {
 	char text[ADDR_TEXT_BYTES];
 
-	if (!line.is_open)
+	if (!form.is_open)
 		return;
 	(void)addr_format(addr, text);
 	log_word("addr", text);
@@ -287,7 +303,7 @@ put_network(const struct addr *addr)
 void
 log_addr(const struct addr *addr)
 {
-	switch (line.addresses) {
+	switch (form.addresses) {
 	case IMAGE_ADDRESSES_FULL:
 		log_own_addr(addr);
 		break;
@@ -307,7 +323,7 @@ log_place(const char *key, const char *file, uint32_t number)
 	char digits[12];
 	size_t at = sizeof(digits);
 
-	if (!line.is_open)
+	if (!form.is_open)
 		return;
 	if (length > sizeof(place) - sizeof(digits))
 		length = sizeof(place) - sizeof(digits);
@@ -324,13 +340,14 @@ log_place(const char *key, const char *file, uint32_t number)
 void
 log_end(void)
 {
-	if (!line.is_open)
+	if (!form.is_open)
 		return;
-	if (line.is_json)
+	end_pair();
+	if (form.is_json)
 		line.bytes[line.length++] = '}';
 	line.bytes[line.length++] = '\n';
-	line.is_open = false;
-	log_sink_write(line.level, line.bytes, line.length);
+	form.is_open = false;
+	log_sink_write(&line);
 }
 
 void

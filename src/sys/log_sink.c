@@ -9,28 +9,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "sys/fd.h"
+#include "sys/log_journal.h"
 
 #define COLLECTED_BYTES 65536u
 #define SYSLOG_PATH "/dev/log"
 #define JOURNAL_PATH "/run/systemd/journal/socket"
 
-static struct {
-	char collected[COLLECTED_BYTES];
-	size_t length;
-	uint64_t lost, untold;
+/* One of the three ends, open. */
+struct end {
 	int fd; /* owned unless STDERR_FILENO */
 	enum image_log_sink kind;
 	uint32_t facility;
 	bool is_socket, may_block;
-} sink = { .fd = STDERR_FILENO, .may_block = true };
+	bool has_priorities; /* each line begins with one, sd-daemon(3) */
+};
+
+static struct {
+	char collected[COLLECTED_BYTES];
+	size_t length;
+	uint64_t lost, untold;
+	struct end end;
+} sink = { .end = { .fd = STDERR_FILENO, .may_block = true } };
 
 /* syslog(3)'s severities. */
 static const uint8_t severities[] = {
@@ -42,31 +50,52 @@ static const uint8_t severities[] = {
 };
 
 /*
+ * Whether that is the stream to the journal that the service manager has made
+ * and named: systemd.exec(5), $JOURNAL_STREAM. A stderr that was redirected
+ * since has another number.
+ */
+static bool
+is_journal_stream(const struct stat *about)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	char number[48];
+
+	(void)snprintf(number, sizeof(number), "%ju:%ju",
+	    (uintmax_t)about->st_dev, (uintmax_t)about->st_ino);
+	return named != NULL && strcmp(named, number) == 0;
+}
+
+/*
  * O_NONBLOCK on stderr itself would be everybody's who shares it; an own
  * open of the same file is not. A socket cannot be opened again, but takes
  * MSG_DONTWAIT; anything else is asked by poll before each write.
  */
 static void
-open_stderr(void)
+open_stderr(struct end *end)
 {
 	struct stat about;
 	int fd;
 
-	if (fstat(STDERR_FILENO, &about) == 0 && S_ISSOCK(about.st_mode)) {
-		sink.is_socket = true;
+	end->may_block = true;
+	if (fstat(STDERR_FILENO, &about) != 0)
 		return;
-	}
+	end->has_priorities = is_journal_stream(&about);
+	end->is_socket = S_ISSOCK(about.st_mode);
+	if (end->is_socket)
+		return;
 	fd = open("/proc/self/fd/2",
 	    O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return;
-	sink.fd = fd;
-	sink.may_block = false;
+	end->fd = fd;
+	end->may_block = false;
 }
 
 static int
-open_datagram(const char *path)
+open_datagram(enum image_log_sink kind)
 {
+	const char *path =
+	    kind == IMAGE_LOG_SYSLOG ? SYSLOG_PATH : JOURNAL_PATH;
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -76,25 +105,6 @@ open_datagram(const char *path)
 	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
 		fd_close(&fd);
 	return fd;
-}
-
-int
-log_sink_open(enum image_log_sink kind, uint32_t syslog_facility)
-{
-	int fd;
-
-	if (kind == IMAGE_LOG_STDERR) {
-		open_stderr();
-		return 0;
-	}
-	fd = open_datagram(
-	    kind == IMAGE_LOG_SYSLOG ? SYSLOG_PATH : JOURNAL_PATH);
-	if (fd < 0)
-		return -1;
-	sink.fd = fd;
-	sink.kind = kind;
-	sink.facility = syslog_facility;
-	return 0;
 }
 
 static void
@@ -127,56 +137,48 @@ put_number(char *to, size_t at, uint32_t number)
 	return at + sizeof(digits) - from;
 }
 
-/* What stands before the line in a datagram. RFC 3164; journal's fields. */
+/* RFC 3164, as syslogd takes it from this machine: no time, no newline. */
 static size_t
-put_head(char head[128], enum log_level level)
+format_syslog(char *message, const struct log_line *line)
 {
-	size_t at = 0;
+	size_t at = put_string(message, 0, "<");
 
-	if (sink.kind == IMAGE_LOG_SYSLOG) {
-		at = put_string(head, at, "<");
-		at = put_number(head, at, sink.facility | severities[level]);
-		at = put_string(head, at, ">tcpmuxd[");
-		at = put_number(head, at, (uint32_t)getpid());
-		return put_string(head, at, "]: ");
-	}
-	at = put_string(head, at, "SYSLOG_IDENTIFIER=tcpmuxd\nPRIORITY=");
-	at = put_number(head, at, severities[level]);
-	return put_string(head, at, "\nMESSAGE=");
+	at = put_number(
+	    message, at, sink.end.facility | severities[line->level]);
+	at = put_string(message, at, ">tcpmuxd[");
+	at = put_number(message, at, (uint32_t)getpid());
+	at = put_string(message, at, "]: ");
+	memcpy(message + at, line->bytes, line->length - 1);
+	return at + line->length - 1;
 }
 
 /* A server that was restarted has a new socket behind the old path. */
 static void
 reconnect(void)
 {
-	int fd = open_datagram(
-	    sink.kind == IMAGE_LOG_SYSLOG ? SYSLOG_PATH : JOURNAL_PATH);
+	int fd = open_datagram(sink.end.kind);
 
 	if (fd < 0)
 		return;
-	fd_close(&sink.fd);
-	sink.fd = fd;
+	fd_close(&sink.end.fd);
+	sink.end.fd = fd;
 }
 
 static void
-send_datagram(enum log_level level, const char *bytes, size_t length)
+send_datagram(const struct log_line *line)
 {
-	char head[128];
-	struct iovec parts[2] = { { .iov_base = head,
-				      .iov_len = put_head(head, level) },
-		{ .iov_base = (void *)(uintptr_t)bytes, .iov_len = length } };
-	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	static char message[LOG_JOURNAL_BYTES];
+	size_t length = sink.end.kind == IMAGE_LOG_SYSLOG
+	    ? format_syslog(message, line)
+	    : log_journal_format(message, line, severities[line->level]);
 
-	/* The journal wants the newline as its field's end, syslog does not. */
-	if (sink.kind == IMAGE_LOG_SYSLOG)
-		parts[1].iov_len--;
-	if (sendmsg(sink.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return;
-	if (errno == ECONNREFUSED || errno == ENOTCONN) {
-		reconnect();
-		if (sendmsg(sink.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >=
-		    0)
+	for (int tries = 0; tries < 2; tries++) {
+		if (send(sink.end.fd, message, length,
+			MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			return;
+		if (errno != ECONNREFUSED && errno != ENOTCONN)
+			break;
+		reconnect();
 	}
 	count_lost(1);
 }
@@ -185,19 +187,19 @@ send_datagram(enum log_level level, const char *bytes, size_t length)
 static ssize_t
 write_some(const char *bytes, size_t length)
 {
-	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+	struct pollfd ready = { .fd = sink.end.fd, .events = POLLOUT };
 
-	if (sink.is_socket)
+	if (sink.end.is_socket)
 		return send(
-		    sink.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!sink.may_block)
-		return write(sink.fd, bytes, length);
+		    sink.end.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!sink.end.may_block)
+		return write(sink.end.fd, bytes, length);
 	/* A pipe with room has room for PIPE_BUF bytes at the least. */
 	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
-	return write(sink.fd, bytes, length < 4096 ? length : 4096);
+	return write(sink.end.fd, bytes, length < 4096 ? length : 4096);
 }
 
 static uint64_t
@@ -210,6 +212,13 @@ count_lines(const char *bytes, size_t length)
 	return lines;
 }
 
+static void
+lose_collected(void)
+{
+	count_lost(count_lines(sink.collected, sink.length));
+	sink.length = 0;
+}
+
 /*
  * Writes what the sink takes; the rest stays for the next turn, from the
  * middle of a line if that is how far it came. Where nobody will ever read
@@ -219,49 +228,77 @@ static void
 flush_collected(void)
 {
 	size_t done = 0;
+	ssize_t count = 1;
+	bool is_gone;
 
-	while (done < sink.length) {
-		ssize_t count =
-		    write_some(sink.collected + done, sink.length - done);
-
-		if (count < 0 && errno != EAGAIN && errno != EINTR) {
-			count_lost(count_lines(
-			    sink.collected + done, sink.length - done));
-			sink.length = 0;
-			return;
-		}
-		if (count <= 0)
-			break;
-		done += (size_t)count;
+	while (done < sink.length && count > 0) {
+		count = write_some(sink.collected + done, sink.length - done);
+		if (count > 0)
+			done += (size_t)count;
 	}
-	if (done == 0)
-		return;
+	is_gone = count < 0 && errno != EAGAIN && errno != EINTR;
 	sink.length -= done;
 	memmove(sink.collected, sink.collected + done, sink.length);
+	if (is_gone)
+		lose_collected();
+}
+
+int
+log_sink_open(enum image_log_sink kind, uint32_t syslog_facility)
+{
+	struct end opened = {
+		.fd = STDERR_FILENO, .kind = kind, .facility = syslog_facility
+	};
+
+	if (kind == IMAGE_LOG_STDERR)
+		open_stderr(&opened);
+	else
+		opened.fd = open_datagram(kind);
+	if (opened.fd < 0)
+		return -1;
+	flush_collected();
+	if (kind != IMAGE_LOG_STDERR)
+		lose_collected();
+	if (sink.end.fd != STDERR_FILENO)
+		fd_close(&sink.end.fd);
+	sink.end = opened;
+	return 0;
+}
+
+static void
+collect(const char *bytes, size_t length)
+{
+	memcpy(sink.collected + sink.length, bytes, length);
+	sink.length += length;
 }
 
 void
-log_sink_write(enum log_level level, const char *bytes, size_t length)
+log_sink_write(const struct log_line *line)
 {
-	if (sink.kind != IMAGE_LOG_STDERR) {
-		send_datagram(level, bytes, length);
+	const char priority[] = { '<', (char)('0' + severities[line->level]),
+		'>' };
+	size_t needed = sizeof(priority) + line->length;
+
+	if (sink.end.kind != IMAGE_LOG_STDERR) {
+		send_datagram(line);
 		return;
 	}
-	if (length > COLLECTED_BYTES - sink.length)
+	if (needed > COLLECTED_BYTES - sink.length)
 		flush_collected();
-	if (length > COLLECTED_BYTES - sink.length) {
+	if (needed > COLLECTED_BYTES - sink.length) {
 		count_lost(1);
 		return;
 	}
-	memcpy(sink.collected + sink.length, bytes, length);
-	sink.length += length;
+	if (sink.end.has_priorities)
+		collect(priority, sizeof(priority));
+	collect(line->bytes, line->length);
 }
 
 uint64_t
 log_sink_flush(void)
 {
 	uint64_t untold = sink.untold;
-	bool was_tried = sink.length > 0 || sink.kind != IMAGE_LOG_STDERR;
+	bool was_tried = sink.length > 0 || sink.end.kind != IMAGE_LOG_STDERR;
 
 	if (sink.length > 0)
 		flush_collected();

@@ -9,11 +9,32 @@
 
 /* Where log lines go. Only sys/log uses this. */
 
-/* 0, or -1 with errno: then lines go to stderr as before. */
+#define LOG_LINE_BYTES 4096u
+#define LOG_PAIRS_MAX 64u
+
+/* A pair of a line: where its key and its value, quotes included, stand. */
+struct log_pair {
+	uint16_t key, key_length;
+	uint16_t value, value_end;
+};
+
+struct log_line {
+	char bytes[LOG_LINE_BYTES];
+	size_t length; /* its newline included */
+	enum log_level level;
+	const char *event;
+	uint32_t pair_count; /* all pairs but time, level and event */
+	struct log_pair pairs[LOG_PAIRS_MAX];
+};
+
+/*
+ * 0, or -1 with errno: then lines go where they went before, to stderr at
+ * first. What was collected for another sink is written to that one, or lost.
+ */
 int log_sink_open(enum image_log_sink sink, uint32_t syslog_facility);
 
-/* Takes one line, its newline included; collects or sends it. */
-void log_sink_write(enum log_level level, const char *bytes, size_t length);
+/* Takes one line; collects or sends it. */
+void log_sink_write(const struct log_line *line);
 
 /*
  * Writes what was collected. Returns how many lines have been lost and not

@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -33,30 +34,6 @@ only_root = pytest.mark.skipif(not IS_ROOT, reason="mounts need root")
 
 CAT = service("cat", "exec /bin/cat")
 LOUD = service("loud", "exec /bin/sh -c 'cat >&2'")
-
-
-class JsonLog(Log):
-    """Lines of JSON, as dicts; "" is the line. Others are kept as they are.
-    """
-
-    @staticmethod
-    def parse(text):
-        if not text.startswith("{"):
-            return {"": text}
-        fields = json.loads(text)
-        assert all(isinstance(value, (str, int, float))
-                   for value in fields.values())
-        return {**fields, "": text}
-
-    def _collect(self):
-        for raw in self._stream:
-            line = self.parse(raw.decode("ascii").rstrip("\n"))
-            with self._changed:
-                self.lines.append(line)
-                self._changed.notify_all()
-        with self._changed:
-            self.ended = True
-            self._changed.notify_all()
 
 
 class Server:
@@ -239,15 +216,17 @@ def check_hostile(mux):
 
 def test_json_is_json_whatever_is_in_it(where):
     with sunk(where, CAT, LOUD, log=["format json"],
-              make_log=lambda process: JsonLog(process.stderr)) as mux:
+              make_log=lambda process: Log(process.stderr)) as mux:
         provoke(mux)
         check_hostile(mux)
-        launch = mux.logs("launch", service="cat")[0]
+        launch = json.loads(mux.logs("launch", service="cat")[0][""])
         assert isinstance(launch["session"], int)
         assert isinstance(launch["pid"], int)
         assert (launch["addr"], launch["level"]) == (LOCAL4, "info")
-        assert isinstance(mux.logs("exit")[0]["duration_s"], float)
-        assert mux.logs("status")[0]["refused"] == len(HOSTILE) + 1
+        exit_ = json.loads(mux.logs("exit")[0][""])
+        assert isinstance(exit_["duration_s"], float)
+        status = json.loads(mux.logs("status")[0][""])
+        assert status["refused"] == len(HOSTILE) + 1
     assert mux.logs("stopped")
     for line in mux.log.lines:
         # Warnings about the policy come before the log has a form.
@@ -294,7 +273,7 @@ def test_syslog(where, dev, stderr, facility):
     server = Syslog(str(dev / "log"))
     with sunk(where, CAT, LOUD, log=[f"to syslog{facility}", "format json"],
               args=["-d"], preexec=Mounts(dev=dev), stderr=stderr,
-              make_log=lambda process: server.log_of(process, JsonLog)
+              make_log=lambda process: server.log_of(process, Log)
               ) as mux:
         provoke(mux)
         check_hostile(mux)
@@ -309,26 +288,66 @@ def test_syslog(where, dev, stderr, facility):
     assert levels >= {"warning", "notice", "info", "debug"}
 
 
+OURS = "df2a11bdc559888d"
+
+
+def message_id(event):
+    """As the manual has it: FNV-1a of the word behind eight bytes of ours."""
+    hash_ = 0xcbf29ce484222325
+    for byte in event.encode():
+        hash_ = (hash_ ^ byte) * 0x100000001b3 % (1 << 64)
+    return OURS + f"{hash_ & ~(3 << 62) | 1 << 63:016x}"
+
+
+def pairs_of(text):
+    """The pairs of a line, each value as it is written between its quotes."""
+    if text.startswith("{"):
+        found = re.findall(r'"(\w+)":("(?:[^"\\]|\\.)*"|[0-9.]+)[,}]', text)
+    else:
+        found = re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)', text)
+    return {key: value[1:-1] if value[0] == '"' else value
+            for key, value in found}
+
+
+def journal_fields(message):
+    assert message.endswith(b"\n")
+    fields = [field.split("=", 1)
+              for field in message[:-1].decode("ascii").split("\n")]
+    assert all(re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", name)
+               for name, _ in fields)
+    assert all(value.isprintable() for _, value in fields)
+    assert len(dict(fields)) == len(fields)
+    return dict(fields)
+
+
 @only_root
-def test_journal(where, run, stderr):
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_journal(where, run, stderr, form):
     server = Journal(str(run / "systemd/journal/socket"))
-    with sunk(where, CAT, LOUD, log=["to journal"], stderr=stderr,
-              preexec=Mounts(run=run),
+    with sunk(where, CAT, LOUD, log=["to journal", f"format {form}"],
+              stderr=stderr, preexec=Mounts(run=run),
               make_log=lambda process: server.log_of(process, Log)) as mux:
         provoke(mux)
+        check_hostile(mux)
     assert mux.logs("stopped")
+    ids = {}
     for message in server.raw:
-        assert message.endswith(b"\n")
-        fields = dict(field.split(b"=", 1)
-                      for field in message[:-1].split(b"\n"))
-        assert list(fields) == [b"SYSLOG_IDENTIFIER", b"PRIORITY", b"MESSAGE"]
-        assert fields[b"SYSLOG_IDENTIFIER"] == b"tcpmuxd"
-        level = muxes.parse_line(fields[b"MESSAGE"].decode())["level"]
-        assert int(fields[b"PRIORITY"]) == SEVERITY[level]
-    noise = [m for m in server.raw if rb"\u0001" in m]
-    assert len(noise) == 1
-    text = noise[0][noise[0].index(b"text=") + 5:].decode().rstrip("\n")
-    assert json.loads(text).encode("latin-1") == NOISE
+        fields = journal_fields(message)
+        pairs = pairs_of(fields.pop("MESSAGE"))
+        pairs.pop("time")
+        level = pairs.pop("level")
+        assert fields.pop("SYSLOG_IDENTIFIER") == "tcpmuxd"
+        assert int(fields.pop("PRIORITY")) == SEVERITY[level]
+        ids[pairs["event"]] = fields.pop("MESSAGE_ID")
+        assert fields == {f"TCPMUX_{key.upper()}": value
+                          for key, value in pairs.items()}
+    assert ids.keys() >= {"refuse", "launch", "exit", "stderr", "ready"}
+    assert ids == {event: message_id(event) for event in ids}
+    manual = pathlib.Path("man/tcpmuxd.8").read_text()
+    assert OURS in manual and message_id("refuse") in manual
+    noise, = [m for m in map(journal_fields, server.raw)
+              if r"\u0001" in m["MESSAGE"]]
+    assert json.loads(f'"{noise["TCPMUX_TEXT"]}"').encode("latin-1") == NOISE
 
 
 @only_root
@@ -391,6 +410,61 @@ def test_server_that_does_not_read(where, dev, run, stderr, to):
         eventually(lambda: mux.send_signal(signal.SIGUSR1) or
                    mux.logs("log-lost"))
     lost_and_found(mux, many)
+
+
+# --- the journal's stream ---------------------------------------------------
+
+class Stream:
+    """Both ends of what stderr is; iterate for lines, without what is to stand
+    before each."""
+
+    def __init__(self, kind, has_priorities):
+        self._has_priorities = has_priorities
+        if kind == "socket":
+            ours, self.theirs = socket.socketpair()
+            self._lines = ours.makefile("rb")
+            ours.close()
+        else:
+            ours, theirs = os.pipe()
+            self._lines = open(ours, "rb")
+            self.theirs = open(theirs, "wb", buffering=0)
+
+    def name(self):
+        about = os.fstat(self.theirs.fileno())
+        return f"{about.st_dev}:{about.st_ino}"
+
+    def __iter__(self):
+        for raw in self._lines:
+            number, line = re.fullmatch(rb"(?:<(\d)>)?(.*\n)", raw).groups()
+            if self._has_priorities:
+                level = muxes.parse_line(line.decode()).get("level")
+                assert int(number) == SEVERITY[level], raw
+            else:
+                assert number is None, raw
+            yield line
+
+    def close(self):
+        self._lines.close()
+
+
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+@pytest.mark.parametrize("is_journal", [True, False])
+def test_priorities_for_the_journal(where, kind, form, is_journal):
+    """Only on the very stream that the service manager has named."""
+    stream = Stream(kind, is_journal)
+    named = stream.name() if is_journal else f"9{stream.name()}"
+    with sunk(where, CAT, log=["to stderr", f"format {form}"],
+              stderr=stream.theirs, env={"JOURNAL_STREAM": named}, args=["-d"],
+              make_log=lambda _: Log(stream)) as mux:
+        stream.theirs.close()
+        mux.refused("unknown")
+        assert mux.request("cat", b"x") == (OK, b"x")
+        mux.send_signal(signal.SIGHUP)
+        mux.wait_log("exit")
+    levels = {line.get("level") for line in mux.log.lines}
+    assert levels >= {"debug", "info", "notice"}
+    assert mux.logs("stopped")
 
 
 # --- a stuck standard error -------------------------------------------------

@@ -584,6 +584,44 @@ a_full_pipe_is_said_afterwards(void **state)
 	pipe_close(&pipe_log);
 }
 
+static int
+count_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* Another end, as with a new policy: each line goes to the one it was for. */
+static void
+opened_anew(void **state)
+{
+	static struct pipe_log before;
+	const struct log_options journal = { .sink = IMAGE_LOG_JOURNAL };
+	int descriptors;
+
+	(void)state;
+	pipe_open(&before, IMAGE_LOG_LOGFMT);
+	descriptors = count_descriptors();
+	write_numbered(1);
+	pipe_open(&pipe_log, IMAGE_LOG_JSON);
+	write_numbered(2);
+	assert_pair(pipe_line(&pipe_log), "n", "2", 1);
+	pipe_read(&before, BYTES_MAX);
+	assert_non_null(strstr(before.bytes, " n=1 "));
+	pipe_close(&before);
+	assert_int_equal(count_descriptors(), descriptors);
+	/* Where there is no such end, all stays as it was. */
+	if (access("/run/systemd/journal/socket", F_OK) != 0) {
+		assert_int_equal(log_open(&journal), -1);
+		write_numbered(3);
+		assert_pair(pipe_line(&pipe_log), "n", "3", 1);
+	}
+	pipe_close(&pipe_log);
+}
+
 /* Nobody reads any more: that is no reason to end. */
 static void
 a_closed_pipe_is_survived(void **state)
@@ -614,6 +652,7 @@ main(void)
 		cmocka_unit_test(debug_is_asked_for),
 		cmocka_unit_test(a_stuck_pipe_costs_counted_lines),
 		cmocka_unit_test(a_full_pipe_is_said_afterwards),
+		cmocka_unit_test(opened_anew),
 		cmocka_unit_test(a_closed_pipe_is_survived),
 	};
 
