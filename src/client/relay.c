@@ -83,19 +83,21 @@ splice_stalled(struct flow *flow)
 /*
  * An error of splice is that of either end: of a pipe there is only EPIPE,
  * when it is written; the rest is the socket's. Where splice itself is not
- * possible copying goes on, or says what is wrong; no byte was taken.
+ * possible copying goes on, or says what is wrong; no byte was taken. So it
+ * does where nobody reads the pipe any more: splice says so before it looks
+ * whether there is anything to write, and at the end there is not.
  */
 static void
 splice_failed(struct flow *flow, int error)
 {
-	if (error == EINVAL || error == EBADF) {
+	if (error == EINVAL || error == EBADF ||
+	    (error == EPIPE && flow->to_kind != RELAY_SOCKET)) {
 		flow->is_spliced = false;
 		return;
 	}
 	flow->error = error;
-	flow->state = flow->to_kind == RELAY_SOCKET || error == EPIPE
-	    ? FLOW_OUTPUT_FAILED
-	    : FLOW_INPUT_FAILED;
+	flow->state = flow->to_kind == RELAY_SOCKET ? FLOW_OUTPUT_FAILED
+						    : FLOW_INPUT_FAILED;
 }
 
 /* At an urgent mark TCP's splice says end of file, too: recv is believed. */

@@ -478,6 +478,23 @@ def test_output_nobody_reads_is_told(kind):
     assert result.stderr == b"tcpmux: standard output: Broken pipe\n"
 
 
+@pytest.mark.parametrize("kind", ["pipe", "socketpair"])
+def test_who_has_read_all_may_close_before_the_end(kind):
+    """As git does: it has its answer, closes both its ends and waits for us.
+    That nothing more can be written is no failure where nothing comes."""
+    server = Server(lambda peer: (peer.sendall(b"+\r\nx"), read_all(peer)))
+    ours, theirs = os.pipe() if kind == "pipe" else \
+        [end.detach() for end in socket.socketpair()]
+    client = subprocess.Popen(command(server), stdin=subprocess.PIPE,
+                              stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    assert os.read(ours, 10) == b"x"
+    os.close(ours)
+    _, err = client.communicate(timeout=SECONDS)
+    assert (client.returncode, err) == (0, b"")
+    server.finish()
+
+
 def test_full_disk_is_told():
     server = Server(sends(b"+\r\n" + b"x" * 100))
     with open("/dev/full", "wb") as full:
