@@ -20,8 +20,8 @@ import threading
 
 import pytest
 
-from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, eventually, program,
-                 service)
+from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, eventually, policy,
+                 program, run_tcpmuxd, service)
 
 TREE_FILES, TREE_BYTES = 2000, 200_000_000
 COMMITS = 300
@@ -60,20 +60,25 @@ POLICIES = pathlib.Path(__file__).resolve().parents[2] / "policy/policy.d"
 CLIENTS = re.compile(r"^net (\S+-clients) .*$", re.M)
 
 
-def shipped(name, user=None, **changes):
-    """policy.d's file, for our clients; its services, by a user that there is.
+def shipped(home, name, user=None, changes=()):
+    """policy.d's file for our clients, as a directory that is included.
 
-    changes: {what it says: what it says here}; every one has to be there.
+    user: who runs its service, and is somebody there is here. changes: pairs
+    of what it says and what it says here; every one has to be there.
     """
     text = (POLICIES / f"{name}.policy").read_text()
     text, count = CLIENTS.subn(rf"net \1 {LOCAL4} {LOCAL6}", text)
     assert count == 1
+    changes = [*changes]
     if user is not None:
-        changes[f" {user}\n"] = " nobody\n" if IS_ROOT else " self\n"
-    for old, new in changes.items():
-        assert text.count(old) > 0, f"{name}.policy has no {old!r}"
+        changes += [(f" {user}\n", " nobody\n" if IS_ROOT else " self\n")]
+    for old, new in changes:
+        assert old in text, f"{name}.policy has no {old!r}"
         text = text.replace(old, str(new))
-    return text
+    directory = home / "policy.d"
+    directory.mkdir(mode=0o755)
+    (directory / f"{name}.policy").write_text(text)
+    return f"include {directory}\n"
 
 
 def give_to_nobody(path):
@@ -123,7 +128,8 @@ def rsync_service(home):
     (home / "tree").mkdir()
     (home / "upload").mkdir()
     needs("rsync")
-    return shipped("rsync", "rsync-ro", **{"/etc/rsyncd-mux.conf": config})
+    return shipped(home, "rsync", "rsync-ro",
+                   [("/etc/rsyncd-mux.conf", config)])
 
 
 def rsync_env(mux):
@@ -237,8 +243,8 @@ def test_git_clone_of_300_commits(mux_factory, home):
     refs = write_history(git, base / "project.git")
     (base / "project.git/git-daemon-export-ok").touch()
     (base / "secret.git").mkdir()
-    mux = mux_factory(shipped("git", "git-ro", **{
-        "/srv/git": base, "--inetd": "--inetd --verbose"}))
+    mux = mux_factory(shipped(home, "git", "git-ro", [
+        ("/srv/git", base), ("--inetd", "--inetd --verbose")]))
     client = [git, "-c", f"core.gitProxy={git_proxy(mux, home)}"]
     clone = home / "clone"
     run(mux, *client, "clone", "-q", f"git://{LOCAL4}/project.git", clone)
@@ -294,7 +300,8 @@ def ssh(mux_factory, home, privsep):
         f"HostKey {home}/host\nAuthorizedKeysFile {home}/authorized\n"
         "StrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\n"
         "PidFile none\nUseDNS no\n")
-    mux = mux_factory(shipped("ssh", **{"sshd -i": f"sshd -i -f {config}"}))
+    mux = mux_factory(shipped(home, "ssh", changes=[
+        ("sshd -i\n", f"sshd -i -f {config}\n")]))
 
     def connect(*words, **options):
         return run(mux, client, "-F", "none", "-i", home / "user",
@@ -357,7 +364,7 @@ def distcc_wrapper(mux, home):
 
 def test_distcc_compiles_here(mux_factory, home):
     distcc, gcc, _ = needs("distcc", "gcc", "distccd")
-    mux = mux_factory(shipped("distcc", "distccd"))
+    mux = mux_factory(shipped(home, "distcc", "distccd"))
     (home / "hello.c").write_text(
         '#include <stdio.h>\nint main(void) { puts("compiled"); }\n')
     (home / "wrong.c").write_text("int main(void) { return nothing; }\n")
@@ -410,8 +417,8 @@ def test_nrpe_tells_what_it_is_asked(mux_factory, home):
         "allowed_hosts=127.0.0.1,::1\ndont_blame_nrpe=0\n"
         "command[check_fine]=/bin/echo FINE as can be\n"
         "command[check_bad]=/bin/sh -c 'echo BAD; exit 2'\n")
-    mux = mux_factory(shipped("nrpe", "nagios",
-                              **{"/etc/nagios/nrpe.cfg": config}))
+    mux = mux_factory(shipped(home, "nrpe", "nagios",
+                              [("/etc/nagios/nrpe.cfg", config)]))
     with socket_of(mux, "nrpe") as port:
         ask = [check, "-H", LOCAL4, "-p", port, "-c"]
         assert run(mux, *ask, "check_fine").stdout == b"FINE as can be\n"
@@ -426,7 +433,8 @@ def test_nrpe_tells_what_it_is_asked(mux_factory, home):
 
 def test_the_honeypot_shuts_out_who_asks(mux_factory):
     text = (POLICIES / "honeypot.policy").read_text()
-    mux = mux_factory(service("cat", "exec /bin/cat"), text, exempt=())
+    mux = mux_factory(service("cat", "exec /bin/cat"),
+                      f"include {POLICIES}/honeypot.policy", exempt=())
     names = re.findall(r"^service (\S+)", text, re.M)
     for line in re.findall(r"^\talias +(.*)$", text, re.M):
         names += line.split()
@@ -446,7 +454,10 @@ def test_the_honeypot_shuts_out_who_asks(mux_factory):
 # --- the files themselves ---------------------------------------------------
 
 def test_shipped_files_let_in_nobody_by_themselves():
-    """But for traps: until somebody writes who may, these are examples."""
+    """But for traps: until somebody writes who may, these are examples. They
+    stand beside each other in a directory."""
+    done = run_tcpmuxd(policy(f"include {POLICIES}"), "-t", "-s")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     names = sorted(path.stem for path in POLICIES.glob("*.policy"))
     assert names == ["distcc", "git", "honeypot", "nrpe", "rsync", "ssh"]
     documentation = {"192.0.2.0/24", "192.0.2.7", "2001:db8::/32",
