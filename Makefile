@@ -214,7 +214,9 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	done
 	install -m 644 policy/*.policy LICENSE $(wildcard *.md) $(D)$(DOCDIR)
 	install -m 644 policy/policy.d/*.policy $(D)$(DOCDIR)/policy.d
-	install -m 644 contrib/completions/tcpmux.bash $(D)$(BASHDIR)/tcpmux
+	for name in tcpmux tcpmuxd; do install -m 644 \
+	    contrib/completions/$$name.bash $(D)$(BASHDIR)/$$name || exit 1; \
+	done
 	$(FILL) contrib/systemd/tcpmuxd.service >$(D)$(UNITDIR)/tcpmuxd.service
 	chmod 644 $(D)$(UNITDIR)/tcpmuxd.service
 	install -m 644 contrib/systemd/sysusers.d/tcpmuxd.conf $(D)$(SYSUSERSDIR)
@@ -223,7 +225,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 
 uninstall:		## remove what install put there, but the policy
 	rm -f $(D)$(SBINDIR)/tcpmuxd $(D)$(BINDIR)/tcpmux \
-	    $(D)$(BASHDIR)/tcpmux $(D)$(UNITDIR)/tcpmuxd.service \
+	    $(D)$(BASHDIR)/tcpmux $(D)$(BASHDIR)/tcpmuxd $(D)$(UNITDIR)/tcpmuxd.service \
 	    $(D)$(SYSUSERSDIR)/tcpmuxd.conf
 	for page in man/*.[158]; do \
 	    rm -f $(D)$(MANDIR)/man$${page##*.}/$${page##*/}; \
