@@ -10,11 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/image.h"
 #include "loader/loader.h"
+#include "parent/explain.h"
 #include "parent/limits.h"
 #include "parent/start.h"
 #include "sys/fd.h"
 #include "sys/memfd.h"
+#include "sys/week.h"
 
 #define DEFAULT_POLICY "/etc/tcpmuxd/tcpmuxd.policy"
 
@@ -26,6 +29,7 @@
 
 struct options {
 	const char *policy_path, *fragment_path;
+	const char *question; /* of -C, or NULL */
 	bool is_check, prints, skips_system, is_verbose, is_debug;
 	bool wants_version;
 };
@@ -35,8 +39,8 @@ usage(const char *problem)
 {
 	if (problem != NULL)
 		(void)fprintf(stderr, "tcpmuxd: %s\n", problem);
-	(void)fprintf(
-	    stderr, "usage: tcpmuxd [-dtTsvV] [-a FRAGMENT] [-f FILE]\n");
+	(void)fprintf(stderr,
+	    "usage: tcpmuxd [-dtTsvV] [-a FRAGMENT] [-C QUERY] [-f FILE]\n");
 	return EXIT_STATUS_USAGE;
 }
 
@@ -46,10 +50,13 @@ read_options(struct options *options, int argc, char *argv[])
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "a:df:stTvV")) != -1) {
+	while ((letter = getopt(argc, argv, "a:C:df:stTvV")) != -1) {
 		switch (letter) {
 		case 'a':
 			options->fragment_path = optarg;
+			break;
+		case 'C':
+			options->question = optarg;
 			break;
 		case 'd':
 			options->is_debug = true;
@@ -80,8 +87,11 @@ read_options(struct options *options, int argc, char *argv[])
 		return usage("there are options only, no arguments");
 	if (options->skips_system && !options->is_check && !options->prints)
 		return usage("-s goes with -t or -T");
-	if (options->fragment_path != NULL && !options->is_check)
-		return usage("-a goes with -t");
+	if (options->fragment_path != NULL && !options->is_check &&
+	    !options->prints)
+		return usage("-a goes with -t or -T");
+	if (options->question != NULL && !options->prints)
+		return usage("-C goes with -T");
 	return EXIT_STATUS_OK;
 }
 
@@ -94,7 +104,7 @@ load(const struct options *options)
 		.fragment_path = options->fragment_path,
 		.skips_system = options->skips_system,
 		.is_verbose = options->is_verbose,
-		.wants_text = options->prints,
+		.wants_text = options->prints && options->question == NULL,
 	};
 	int loaded = loader_run(&wanted, STDERR_FILENO, LIMIT_LOADER_MS);
 
@@ -153,6 +163,58 @@ print(const struct options *options)
 	return status;
 }
 
+static enum exit_status
+answer(const struct image *image, const struct explain_query *query)
+{
+	enum explain_verdict verdict;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	verdict = explain_write(image, query, stdout);
+	if (fflush(stdout) != 0) {
+		perror("tcpmuxd: standard output");
+		return EXIT_STATUS_OUTPUT;
+	}
+	switch (verdict) {
+	case EXPLAIN_ALLOWED:
+		return EXIT_STATUS_OK;
+	case EXPLAIN_REFUSED:
+		return EXIT_STATUS_REFUSED;
+	case EXPLAIN_NO_LISTENER:
+		break;
+	}
+	(void)fprintf(
+	    stderr, "tcpmuxd: no listener is called '%s'\n", query->listener);
+	return EXIT_STATUS_USAGE;
+}
+
+static enum exit_status
+explain(const struct options *options)
+{
+	char problem[EXPLAIN_PROBLEM_BYTES];
+	enum exit_status status = EXIT_STATUS_POLICY;
+	struct explain_query query;
+	struct image image;
+	struct week week;
+	const void *bytes;
+	size_t size;
+	int image_fd;
+
+	week_begin(&week);
+	if (!explain_read(&query, options->question, week.minute, problem))
+		return usage(problem);
+	query.skips_system = options->skips_system;
+	image_fd = load(options);
+	if (image_fd == -1)
+		return EXIT_STATUS_POLICY;
+	bytes = memfd_map(image_fd, &size);
+	if (bytes != NULL && image_init(&image, bytes, size) == IMAGE_OK)
+		status = answer(&image, &query);
+	else
+		(void)fprintf(stderr, "tcpmuxd: the policy cannot be used\n");
+	fd_close(&image_fd);
+	return status;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -168,6 +230,8 @@ main(int argc, char *argv[])
 		(void)puts("tcpmuxd " TCPMUXD_VERSION BUILD_NOTE);
 		return EXIT_STATUS_OK;
 	}
+	if (options.question != NULL)
+		return (int)explain(&options);
 	if (options.prints)
 		return (int)print(&options);
 	if (options.is_check)

@@ -57,3 +57,12 @@ access_admit(const struct image *image, const struct addr *peer)
 {
 	return decide_rules(image, image_global(image)->admission, peer);
 }
+
+const struct image_place *
+access_exempt(const struct image *image, const struct addr *peer)
+{
+	struct access access =
+	    decide_rules(image, image_global(image)->exempt, peer);
+
+	return access.reason == ACCESS_ALLOWED ? access.place : NULL;
+}

@@ -43,4 +43,11 @@ struct access access_decide(
 /* The same for admission: ACCESS_ALLOWED or ACCESS_DENIED. */
 struct access access_admit(const struct image *image, const struct addr *peer);
 
+/*
+ * The rule by which no rate and no penalty applies to the peer, or NULL. The
+ * peer is asked for, not its source: a network may be exempt in a part.
+ */
+const struct image_place *
+access_exempt(const struct image *image, const struct addr *peer);
+
 #endif

@@ -5,6 +5,9 @@
  */
 #include "core/hours.h"
 
+const char *const hours_day_words[] = { "mon", "tue", "wed", "thu", "fri",
+	"sat", "sun", NULL };
+
 /* Sorted all the time: there are never many. */
 static void
 insert(struct image_hours sorted[], size_t *count, uint32_t first, uint32_t end)

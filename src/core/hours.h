@@ -11,6 +11,9 @@
 #define HOURS_DAY_MINUTES 1440u
 #define HOURS_WEEK_MINUTES (7u * HOURS_DAY_MINUTES)
 
+/* mon to sun; NULL is behind them. */
+extern const char *const hours_day_words[];
+
 /*
  * What one line of a policy says: on these days, from this minute of the day
  * to that one, the end exclusive. An end that is not after the beginning is

@@ -38,11 +38,11 @@ read_day(struct policy_parser *parser, struct place place, struct text text,
 	struct suggestion nearest = { NULL, 0 };
 
 	for (uint32_t i = 0; i < DAYS; i++) {
-		if (policy_text_is(text, policy_day_words[i])) {
+		if (policy_text_is(text, hours_day_words[i])) {
 			*day = i;
 			return true;
 		}
-		suggest_consider(&nearest, text, policy_day_words[i]);
+		suggest_consider(&nearest, text, hours_day_words[i]);
 	}
 	policy_complain_nearest(parser, place, &nearest,
 	    "'%.*s' is not a day: mon, tue, wed, thu, fri, sat or sun",
@@ -67,7 +67,7 @@ read_range(struct policy_parser *parser, struct place place, struct text text,
 	if (has_byte(text, '-') && last == day) {
 		policy_complain(parser, place,
 		    "'%.*s' is one day: write '%s', or 'mon-sun' for every day",
-		    SHOWN(text), policy_day_words[day]);
+		    SHOWN(text), hours_day_words[day]);
 		return false;
 	}
 	*range = (uint8_t)(1u << day);

@@ -163,7 +163,6 @@ extern const char *const policy_reply_words[];
 extern const char *const policy_stderr_words[];
 extern const char *const policy_leftovers_words[];
 extern const char *const policy_logged_words[];
-extern const char *const policy_day_words[]; /* Monday is 0 */
 
 /* policy_value.c: each returns false after it complained */
 bool policy_text_is(struct text text, const char *word);

@@ -25,17 +25,26 @@ printer_put(struct policy_printer *printer, const char *string)
 	put(printer, string, strlen(string));
 }
 
+/* Its digits from text[0] on; how many. */
+static size_t
+format_number(uint32_t number, char text[DIGITS])
+{
+	uint32_t power = 1;
+	size_t length = 0;
+
+	while (number / power >= 10)
+		power *= 10;
+	for (; power > 0; power /= 10)
+		text[length++] = (char)('0' + number / power % 10);
+	return length;
+}
+
 static void
 put_number(struct policy_printer *printer, uint32_t number)
 {
 	char digits[DIGITS];
-	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	put(printer, digits + at, sizeof(digits) - at);
+	put(printer, digits, format_number(number, digits));
 }
 
 void
@@ -221,16 +230,35 @@ printer_words_line(struct policy_printer *printer, struct span words)
 }
 
 void
+policy_rate_text(const struct rate *rate, char text[POLICY_RATE_BYTES])
+{
+	static const char burst[] = " burst ", none[] = "none";
+	const char *unit;
+	size_t length;
+
+	if (rate->tokens == 0) {
+		memcpy(text, none, sizeof(none));
+		return;
+	}
+	unit = policy_rate_unit_of(rate->period_ms)->name;
+	length = format_number(rate->tokens, text);
+	memcpy(text + length, unit, strlen(unit));
+	length += strlen(unit);
+	memcpy(text + length, burst, sizeof(burst) - 1);
+	length += sizeof(burst) - 1;
+	length += format_number(rate->burst, text + length);
+	text[length] = '\0';
+}
+
+void
 printer_rate_line(struct policy_printer *printer, const struct rate *rate)
 {
+	char text[POLICY_RATE_BYTES];
+
 	if (rate->tokens == 0)
 		return;
-	printer_begin(printer);
-	printer_number(printer, rate->tokens);
-	printer_put(printer, policy_rate_unit_of(rate->period_ms)->name);
-	printer_plain(printer, "burst");
-	printer_number(printer, rate->burst);
-	printer_end(printer);
+	policy_rate_text(rate, text);
+	printer_plain_line(printer, text);
 }
 
 /* All directives of a block, but what has no meaning in a trap. */

@@ -20,4 +20,8 @@ struct policy_sink {
  */
 void policy_print(const struct policy *policy, const struct policy_sink *sink);
 
+/* `60/min burst 30`, or `none`. */
+#define POLICY_RATE_BYTES 32u /* with the NUL behind it */
+void policy_rate_text(const struct rate *rate, char text[POLICY_RATE_BYTES]);
+
 #endif

@@ -229,7 +229,7 @@ put_days(struct policy_printer *printer, uint8_t days)
 {
 	const char *joint = " ";
 
-	for (uint32_t first = 0; policy_day_words[first] != NULL; first++) {
+	for (uint32_t first = 0; hours_day_words[first] != NULL; first++) {
 		uint32_t last = first;
 
 		if ((days >> first & 1) == 0)
@@ -237,10 +237,10 @@ put_days(struct policy_printer *printer, uint8_t days)
 		while ((days >> (last + 1) & 1) != 0)
 			last++;
 		printer_put(printer, joint);
-		printer_put(printer, policy_day_words[first]);
+		printer_put(printer, hours_day_words[first]);
 		if (last > first) {
 			printer_put(printer, "-");
-			printer_put(printer, policy_day_words[last]);
+			printer_put(printer, hours_day_words[last]);
 		}
 		joint = ",";
 		first = last;

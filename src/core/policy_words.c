@@ -65,6 +65,3 @@ const char *const policy_logged_words[] = {
 	[IMAGE_LOGGED_NONE] = "none",
 	NULL,
 };
-
-const char *const policy_day_words[] = { "mon", "tue", "wed", "thu", "fri",
-	"sat", "sun", NULL };

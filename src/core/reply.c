@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-static bool
-is_shown(const struct image *image, uint32_t index, const struct asker *asker)
+bool
+reply_shows(
+    const struct image *image, uint32_t index, const struct asker *asker)
 {
 	const struct image_service *service = image_service(image, index);
 
@@ -53,7 +54,8 @@ reply_help(const struct image *image, const struct asker *asker,
 		    image_service(image, cursor.service);
 
 		/* What was begun is ended, whatever the hour has become. */
-		if (cursor.sent > 0 || is_shown(image, cursor.service, asker)) {
+		if (cursor.sent > 0 ||
+		    reply_shows(image, cursor.service, asker)) {
 			size_t count = put_line(image, service, cursor.sent,
 			    bytes + length, room - length);
 

@@ -15,8 +15,12 @@
 /*
  * The answer to HELP: the names, each with CRLF, of the services that are
  * listed and that whoever asks may use now (core/access.h), in bytewise
- * order, aliases left out. A cursor tells how far it has come.
+ * order, aliases left out. Whether this service is one of them:
  */
+bool reply_shows(
+    const struct image *image, uint32_t service, const struct asker *asker);
+
+/* How far an answer has come. */
 struct reply_cursor {
 	uint32_t service; /* the next to look at */
 	uint16_t sent; /* bytes of its line that are out already */

@@ -6,7 +6,6 @@
 #include "parent/admit.h"
 
 #include "core/access.h"
-#include "core/acl.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/settle.h"
@@ -24,16 +23,6 @@ shut_out(struct parent *parent, int fd, const struct addr *peer,
 	settle_log_place(parent, place);
 	log_end();
 	fd_close(&fd);
-}
-
-/* Its peer, not its source: a network may be exempt in a part. */
-static bool
-is_exempt(const struct parent *parent, const struct addr *peer)
-{
-	struct image_range exempt = image_global(&parent->image)->exempt;
-
-	return exempt.count > 0 &&
-	    acl_decide(&parent->image, exempt, peer).is_allowed;
 }
 
 static bool
@@ -85,7 +74,7 @@ admit_take_fd(
 	const struct access access = access_admit(&parent->image, peer);
 	struct source_key key =
 	    source_key(peer, global->count_by_v4, global->count_by_v6, 0);
-	bool exempt = is_exempt(parent, peer);
+	bool exempt = access_exempt(&parent->image, peer) != NULL;
 	struct session *session;
 	const char *objection;
 	uint32_t source;

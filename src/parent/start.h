@@ -7,6 +7,7 @@
 enum exit_status {
 	EXIT_STATUS_OK = 0,
 	EXIT_STATUS_BAD_CHECK = 1, /* -t, -T: the policy would not load */
+	EXIT_STATUS_REFUSED = 1, /* -C */
 	EXIT_STATUS_USAGE = 64,
 	EXIT_STATUS_OUTPUT = 74, /* -T: standard output takes no more */
 	EXIT_STATUS_ROOM = 77, /* cannot bind or confine */

@@ -15,7 +15,7 @@ from rooms import unsanitized
 CAT = "exec /bin/cat"
 OK, BAD_CHECK, USAGE, ROOM, POLICY = 0, 1, 64, 77, 78
 PORT = 1 if IS_ROOT else free_port()
-USAGE_LINE = "usage: tcpmuxd [-dtTsvV] [-a FRAGMENT] [-f FILE]"
+USAGE_LINE = "usage: tcpmuxd [-dtTsvV] [-a FRAGMENT] [-C QUERY] [-f FILE]"
 PLACE = re.compile(r"\S+/test\.policy:(\d+):(\d+): ")
 
 only_root = pytest.mark.skipif(not IS_ROOT, reason="needs root to be root")
@@ -42,7 +42,8 @@ def test_version():
 @pytest.mark.parametrize("words, told", [
     (["-x"], None),
     (["-f"], None),
-    (["-a", "fragment"], "-a goes with -t"),
+    (["-a", "fragment"], "-a goes with -t or -T"),
+    (["-C", "service=a,addr=::1"], "-C goes with -T"),
     (["-s"], "-s goes with -t or -T"),
     (["policy"], "no arguments"),
     (["-t", "policy"], "no arguments"),

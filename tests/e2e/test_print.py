@@ -1,12 +1,13 @@
 """tcpmuxd -T: the policy in force, as a policy that means the same."""
 
 import os
+import re
 import subprocess
 import tempfile
 
 import pytest
 
-from mux import policy, program, service, write_policy
+from mux import IS_ROOT, policy, program, service, write_policy
 
 CAT = "exec /bin/cat"
 OK, BAD, OUTPUT = 0, 1, 74
@@ -29,7 +30,9 @@ def run(text, *words, stdout=subprocess.PIPE):
 def test_what_is_printed_is_the_policy():
     """And so it is printed again as it is."""
     with open(EXAMPLE) as file:
-        status, first, said = run(file.read(), "-s")
+        text = re.sub(r"(?m)^(include|net .* file) .*$", "net blocked ::1",
+                      file.read())
+    status, first, said = run(text, "-s")
     assert (status, said) == (OK, "")
     assert "defaults" not in first
     assert run(first, "-s") == (OK, first, "")
@@ -84,3 +87,22 @@ def test_output_that_cannot_be_written():
         os.close(theirs)
     assert status == OUTPUT
     assert said == "tcpmuxd: standard output: Broken pipe\n"
+
+
+def test_files_are_put_together(tmp_path):
+    """What is included becomes part of it; the files of nets stay files."""
+    os.chmod(tmp_path, 0o755)
+    (tmp_path / "list").write_text("192.0.2.0/24\n")
+    (tmp_path / "more.policy").write_text(
+        f"net a file {tmp_path}/list\n"
+        + service("included", CAT, allow="@a", user="daemon" if IS_ROOT
+                  else None))
+    os.chmod(tmp_path / "list", 0o644)
+    os.chmod(tmp_path / "more.policy", 0o644)
+    text = policy(service("cat", CAT),
+                  top=(f"include {tmp_path}/more.policy",))
+    status, printed, said = run(text)
+    assert (status, said) == (OK, "")
+    assert "include " not in printed and "service included {" in printed
+    assert f"\nnet a file {tmp_path}/list\n" in printed
+    assert run(printed) == (OK, printed, "")

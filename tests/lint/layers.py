@@ -12,7 +12,8 @@ import sys
 LAYERS = {"core": 0, "sys": 1, "parser": 2, "launcher": 2, "loader": 2,
           "client": 2, "parent": 3, "main.c": 4}
 DOORS = {"parent": {"loader/loader.h"},
-         "main.c": {"loader/loader.h", "parent/limits.h", "parent/start.h"}}
+         "main.c": {"loader/loader.h", "parent/explain.h", "parent/limits.h",
+                    "parent/start.h"}}
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]*)"')
 
 
