@@ -26,35 +26,38 @@ struct tally {
 static void
 tally_line(struct tally *tally, struct text directive, uint32_t words)
 {
+	uint32_t more = words - 1; /* behind the directive */
+
 	if (words > tally->longest)
 		tally->longest = words;
 	if (policy_text_is(directive, "service")) {
 		tally->services++;
 		tally->names++;
 	} else if (policy_text_is(directive, "alias")) {
-		tally->names += words;
-		tally->words += words;
+		tally->names += more;
+		tally->words += more;
 	} else if (policy_text_is(directive, "net")) {
 		tally->nets++;
-		tally->members += words;
+		tally->members += more;
 		tally->words++; /* a file's path */
 	} else if (policy_text_is(directive, "listen")) {
 		tally->listens++;
 	} else if (policy_text_is(directive, "allow") ||
 	    policy_text_is(directive, "deny")) {
-		tally->rules += words;
+		tally->rules += more;
 	} else if (policy_text_is(directive, "exempt")) {
-		tally->rules += words;
-		tally->exempts += words;
+		tally->rules += more;
+		tally->exempts += more;
 	} else if (policy_text_is(directive, "hours")) {
 		tally->hours++;
 	} else if (policy_text_is(directive, "penalty")) {
 		tally->exits += words;
 	} else if (policy_text_is(directive, "on")) {
-		tally->ons += words;
-	} else if (words > 2) {
+		tally->ons += more;
+		tally->words += more;
+	} else if (more > 1) {
 		/* One word alone is a value; reserve_words helps lists. */
-		tally->words += words;
+		tally->words += more;
 	}
 }
 

@@ -53,12 +53,13 @@ add_range(
     struct build *build, enum image_section section, struct image_range range)
 {
 	size_t size = image_element_bytes(section);
-	void *added = build_add(build, section, range.count);
+	void *added;
 
-	if (range.count > 0)
-		memcpy(added,
-		    build->sections[section].bytes + range.first * size,
-		    range.count * size);
+	if (range.count == 0)
+		return;
+	added = build_add(build, section, range.count);
+	memcpy(added, build->sections[section].bytes + range.first * size,
+	    range.count * size);
 }
 
 void
