@@ -204,7 +204,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBEXECDIR) \
 	    $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
 	    $(D)$(DOCDIR)/policy.d $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
-	    $(D)$(CONFDIR)
+	    $(D)$(CONFDIR)/policy.d
 	install -m 755 $(BUILD)/tcpmuxd $(D)$(SBINDIR)
 	install -m 755 $(BUILD)/tcpmux $(D)$(BINDIR)
 	install -m 755 $(BUILD)/tcpmuxd-parser $(BUILD)/tcpmuxd-launcher \

@@ -59,20 +59,22 @@ add_text(
 
 /*
  * Texts have the numbers of their files. What cannot be had has one as well,
- * so that nobody misses what it says. All of it is to be had if the whole
- * policy is to be written down.
+ * so that nobody misses what it says. Only a policy that says all of it can be
+ * written down: there, what need not be there is empty.
  */
 static void
 lack(struct load *load, struct place include, const char *path,
     const struct file_why *why)
 {
+	uint32_t file = files_add(&load->files, path);
 	bool is_said = why->text[0] != '\0';
+	struct buffer nothing = { .bytes = NULL };
 
-	add_text(load, files_add(&load->files, path), include, NULL);
-	if (is_said || load->options->wants_text)
+	add_text(load, file, include,
+	    !is_said && load->options->wants_text ? &nothing : NULL);
+	if (is_said)
 		problems_add(&load->problems, PROBLEM_ERROR, include,
-		    "cannot include %s: %s", path,
-		    is_said ? why->text : strerror(ENOENT));
+		    "cannot include %s: %s", path, why->text);
 }
 
 /* Whether nothing has included this file or directory by another name. */

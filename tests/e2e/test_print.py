@@ -59,6 +59,25 @@ def test_a_bad_policy_is_not_printed(lines, told):
     assert said.startswith("FILE:") and told in said
 
 
+def test_what_is_included_is_part_of_it():
+    """As one text; the prefixes of a net's file stay where they are."""
+    with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-") as directory:
+        os.chmod(directory, 0o755)
+        listed = os.path.join(directory, "list")
+        with open(listed, "w") as file:
+            file.write("192.0.2.1\n")
+        with open(os.path.join(directory, "a.policy"), "w") as file:
+            file.write(f"net far file {listed}\nnet far ::1\n" +
+                       service("included", CAT, allow="@far"))
+        os.chmod(listed, 0o644)
+        os.chmod(file.name, 0o644)
+        status, printed, said = run(policy() + f"include {directory}\n")
+        assert (status, said) == (OK, "")
+        assert f"net far file {listed}\nnet far ::1\n" in printed
+        assert "service included {" in printed and "include " not in printed
+        assert run(printed) == (OK, printed, "")
+
+
 def test_warnings_do_not_get_into_it():
     text = policy(service("cat", CAT, "allow any", allow="192.0.2.1"))
     status, printed, said = run(text, "-t")

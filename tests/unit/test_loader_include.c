@@ -499,6 +499,8 @@ test_without_system(void **state)
 {
 	struct loader_options fragment = { .fragment_path = "m.policy",
 		.skips_system = true };
+	struct loader_options printed = { .wants_text = true,
+		.skips_system = true };
 
 	(void)state;
 	load_with("include /none/d\ninclude /none/x.policy\n"
@@ -506,6 +508,11 @@ test_without_system(void **state)
 		  "service s {\n\tallow @b @else\n\tuser u\n\texec /x\n}\n",
 	    &anywhere);
 	expect_loaded("");
+	/* What is printed could not be read again. */
+	load_with("include /none/d\nservice s {\n\tallow @else\n\tuser u\n"
+		  "\texec /x\n}\n",
+	    &printed);
+	expect_refused("policy:12:8: net 'else' is not declared\n");
 	put_file("m.policy", "bogus\n");
 	load_with("include /none/x.policy\ninclude /none/d\n", &fragment);
 	expect_refused("m.policy:1:1: unknown directive 'bogus'\n");

@@ -103,7 +103,7 @@ append_file(FILE *to, const char *directory, const char *name)
 	free(text);
 }
 
-/* Behind a policy of nobody's in particular, all of them together. */
+/* Included by a policy of nobody's in particular, all of them together. */
 static void
 policy_directory(void **state)
 {
@@ -118,10 +118,13 @@ policy_directory(void **state)
 	root_path(path, sizeof(path), "policy/policy.d");
 	directory = opendir(path);
 	assert_true(stream != NULL && directory != NULL);
-	fputs("policy 1\nlisten *\nadmission {\n\tallow any\n}\n", stream);
+	fputs("policy 1\nlisten *\nadmission {\n\tallow any\n}\n"
+	      "include /d\n",
+	    stream);
 	while ((entry = readdir(directory)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
+		fprintf(stream, "#=== /d/%s\n", entry->d_name);
 		append_file(stream, path, entry->d_name);
 		count++;
 	}
@@ -133,6 +136,7 @@ policy_directory(void **state)
 
 	assert_string_equal(parsed.problems, "");
 	assert_int_equal(parsed.result, POLICY_OK);
+	assert_int_equal(parsed.count, count + 1);
 	parsed_finish(&parsed);
 	free(all);
 }
