@@ -6,37 +6,6 @@
 
 #include <dirent.h>
 
-/* The bits of all service directives, from policy_service.given. */
-static uint64_t
-given_in(const struct policy *policy)
-{
-	uint64_t given = 0;
-
-	for (uint32_t i = 0; i < policy->service_count; i++)
-		given |= policy->services[i].given;
-	return given;
-}
-
-/* The example has every service directive of this version. */
-static void
-example_is_complete(void **state)
-{
-	enum { DIRECTIVES = 28 };
-	char path[300];
-	size_t length;
-
-	(void)state;
-	root_path(path, sizeof(path), "policy/example.policy");
-
-	char *text = read_whole(path, &length);
-	struct parsed parsed = parse_text(text, length);
-
-	assert_int_equal(
-	    given_in(&parsed.policy), (UINT64_C(1) << DIRECTIVES) - 1);
-	parsed_finish(&parsed);
-	free(text);
-}
-
 /* The manual's example is a policy. */
 static void
 manual_example(void **state)
@@ -186,7 +155,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_policies),
-		cmocka_unit_test(example_is_complete),
 		cmocka_unit_test(manual_example),
 		cmocka_unit_test(demo_policy),
 		cmocka_unit_test(policy_directory),
