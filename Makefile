@@ -74,6 +74,7 @@ PROGRAMS = $(BUILD)/tcpmuxd $(BUILD)/tcpmuxd-parser \
 	  $(BUILD)/tcpmuxd-launcher $(BUILD)/tcpmux
 UNIT	= $(call programs,tests/unit/test_*.c)
 TOOLS	= $(call programs,tests/tools/*.c)
+PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/tools/preload/*.c))
 EVIL	= $(call programs,tests/evil-parser/*.c)
 BENCH	= $(call programs,tests/bench/*.c)
 FUZZ	= $(call programs,fuzz/*.c)
@@ -144,13 +145,17 @@ check:			## build, and run every test this user can run
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) PYTEST=$(PYTEST) tests/run $(UNIT)
 
 unit: $(UNIT)				## build the unit tests
-tools: $(TOOLS) $(EVIL) $(BUILD)/tests/bench/load	## build the programs the tests use
+tools: $(TOOLS) $(PRELOADS) $(EVIL) $(BUILD)/tests/bench/load	## build the programs the tests use
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) \
 	    -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBS) \
 	    -lcmocka -lseccomp -lcap-ng -lbsd $(SODIUM)
+
+$(BUILD)/tests/tools/preload/%.so: tests/tools/preload/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
 $(BUILD)/tests/tools/%: tests/tools/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)

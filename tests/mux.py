@@ -510,6 +510,28 @@ class Mux:
     def send_signal(self, number):
         os.kill(self.pid, number)
 
+    # another policy
+
+    def ask_to_reload(self, text=None):
+        """Put that policy in place of the one it has, and send HUP.
+
+        Returns a mark: the lines about it come behind.
+        """
+        if text is not None:
+            write_policy(self.dir, text, self.user)
+        since = self.mark()
+        self.send_signal(signal.SIGHUP)
+        return since
+
+    def reload(self, text=None, timeout=15.0):
+        """The same, and wait until it is in force."""
+        since = self.ask_to_reload(text)
+        end = time.monotonic() + timeout
+        while not self.logs("reloaded", since):
+            failed = self.logs("reload-failed", since)
+            assert not failed and time.monotonic() < end, self.log.tail()
+            time.sleep(0.002)
+
     # the end
 
     def stop(self, number=signal.SIGTERM, timeout=15.0):

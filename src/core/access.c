@@ -30,7 +30,10 @@ is_on(const struct image_service *service, uint32_t listener)
 {
 	const uint64_t *bits = service->on.bits;
 
-	return service->on_place.line == 0 ||
+	if (service->on_place.line == 0)
+		return true;
+	/* A listener that a reload took away is none of them. */
+	return listener < IMAGE_LISTENS_MAX &&
 	    (bits[listener / 64] >> listener % 64 & 1) != 0;
 }
 

@@ -67,8 +67,8 @@ objection_to(const struct parent *parent, uint32_t source, bool exempt)
 }
 
 void
-admit_take_fd(
-    struct parent *parent, int fd, const struct addr *peer, uint32_t listener)
+admit_take_fd(struct parent *parent, int fd, const struct addr *peer,
+    uint32_t listener, bool is_lenient)
 {
 	const struct image_global *global = image_global(&parent->image);
 	const struct access access = access_admit(&parent->image, peer);
@@ -102,6 +102,7 @@ admit_take_fd(
 		return;
 	}
 	session->listener = listener;
+	session->is_lenient = is_lenient;
 	session->is_exempt = exempt;
 	session_enter(parent, session, SESSION_QUEUED);
 }

@@ -35,13 +35,11 @@ choose_queue(struct parent *parent)
 
 /* What the parser is to know of a connection: its end, its listener's ways. */
 static uint8_t
-flags_of(const struct parent *parent, const struct session *session)
+flags_of(const struct session *session)
 {
-	const struct image_listen *listen =
-	    image_listen(&parent->image, session->listener);
 	uint8_t flags = session->is_final ? HANDOVER_FINAL : 0;
 
-	if ((listen->flags & IMAGE_LISTEN_LENIENT_LF) != 0)
+	if (session->is_lenient)
 		flags |= HANDOVER_LENIENT_LF;
 	return flags;
 }
@@ -64,7 +62,7 @@ fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 		worker->batch[count] =
 		    (struct handover){ .slot = session_slot(parent, session),
 			    .generation = session->generation,
-			    .flags = flags_of(parent, session) };
+			    .flags = flags_of(session) };
 		fds[count] = session->fd;
 		count++;
 	}
@@ -170,6 +168,13 @@ answer(struct parent *parent, struct worker *worker, const uint8_t *bytes,
 	else
 		violation = verdict_check(answers, bytes,
 		    (size_t)message->length, worker->batch, count, names);
+	if (violation == VIOLATION_NONE && worker->side != parent->side) {
+		/* By names that are no more: but it has let go of them. */
+		worker_take_back(parent, worker, false);
+		worker_enter(parent, worker, WORKER_IDLE, 0);
+		worker_retire(parent, worker);
+		return;
+	}
 	/* What recheck finds false is the worker's too; the rest is undone. */
 	for (uint32_t i = 0; i < count && violation == VIOLATION_NONE; i++)
 		violation = recheck_answer(

@@ -32,6 +32,7 @@ struct launcher {
 	uint8_t kind; /* enum launcher_kind */
 	bool is_wanted;
 	bool is_ready;
+	bool was_told; /* to leave */
 	pid_t pid; /* 0: none */
 	int channel_fd; /* owned */
 	int status_fd; /* owned; how its start went; -1 once it is ready */
@@ -39,6 +40,7 @@ struct launcher {
 	uint32_t open; /* launches it has and has not answered */
 	int64_t spawn_ms; /* not before then is it started again */
 	int64_t backoff_ms;
+	int64_t leaves_ms; /* killed then, if it was told */
 };
 
 struct launchers {
@@ -51,6 +53,12 @@ int launch_init(struct parent *parent);
 
 /* The launchers that a side's edition needs are wanted from now on. */
 void launch_want(struct parent *parent, uint32_t side);
+
+/* They are not wanted any more, once they have launched whom they shall. */
+void launch_dismiss(struct parent *parent, uint32_t side);
+
+/* Whether any of that side is there, or not reaped yet, or has who waits. */
+bool launch_has(const struct parent *parent, uint32_t side);
 
 /* Whether every wanted launcher of this side is ready. */
 bool launch_is_ready(const struct parent *parent, uint32_t side);

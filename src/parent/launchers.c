@@ -72,6 +72,28 @@ launch_want(struct parent *parent, uint32_t side)
 	}
 }
 
+void
+launch_dismiss(struct parent *parent, uint32_t side)
+{
+	for (uint32_t i = 0; i < LAUNCHERS; i++)
+		if (parent->launchers.all[i].side == side)
+			parent->launchers.all[i].is_wanted = false;
+}
+
+bool
+launch_has(const struct parent *parent, uint32_t side)
+{
+	for (uint32_t i = 0; i < LAUNCHERS; i++) {
+		const struct launcher *launcher = &parent->launchers.all[i];
+
+		if (launcher->side == side &&
+		    (launcher->pid != 0 || launcher->open > 0 ||
+			launcher->chosen.count > 0))
+			return true;
+	}
+	return false;
+}
+
 bool
 launch_is_ready(const struct parent *parent, uint32_t side)
 {
@@ -147,15 +169,46 @@ start(struct parent *parent, uint32_t index)
 	fd_close(&status[1]);
 }
 
+static void
+tell_to_leave(struct parent *parent, struct launcher *launcher)
+{
+	if (launcher->channel_fd >= 0)
+		(void)loop_remove(&parent->loop, launcher->channel_fd);
+	fd_close(&launcher->channel_fd);
+	/* What it has to say of its start is nothing to us any more. */
+	if (launcher->status_fd >= 0)
+		(void)loop_remove(&parent->loop, launcher->status_fd);
+	fd_close(&launcher->status_fd);
+	launcher->is_ready = false;
+	launcher->was_told = true;
+	launcher->leaves_ms = parent->now_ms + LIMIT_RETIRE_MS;
+}
+
+/* Once nobody wants it nor waits for it. */
+static void
+let_leave(struct parent *parent, struct launcher *launcher)
+{
+	if (launcher->pid == 0)
+		return;
+	if (!launcher->was_told)
+		tell_to_leave(parent, launcher);
+	else if (parent->now_ms >= launcher->leaves_ms)
+		(void)kill(launcher->pid, SIGKILL);
+}
+
 void
 launch_tend(struct parent *parent)
 {
 	for (uint32_t i = 0; i < LAUNCHERS; i++) {
 		struct launcher *launcher = &parent->launchers.all[i];
+		bool is_needed =
+		    launcher->is_wanted || launcher->chosen.count > 0;
 
-		if (launcher->is_wanted && launcher->pid == 0 &&
+		if (is_needed && launcher->pid == 0 &&
 		    parent->now_ms >= launcher->spawn_ms)
 			start(parent, i);
+		if (!is_needed && launcher->open == 0)
+			let_leave(parent, launcher);
 		/* A launch whose time was up has left room for others. */
 		launch_pump(parent, launcher);
 	}
@@ -197,6 +250,16 @@ launch_start_settled(struct parent *parent, uint32_t index)
 	log_end();
 }
 
+static void
+log_exit(const struct launcher *launcher, int status)
+{
+	log_begin(LOG_LEVEL_WARNING, "launcher-died");
+	log_word("mode", modes[launcher->kind]);
+	log_number("launcher", (uint64_t)launcher->pid);
+	log_number("status", (uint64_t)(unsigned)status);
+	log_end();
+}
+
 bool
 launch_reap(struct parent *parent, pid_t pid, int status)
 {
@@ -205,11 +268,8 @@ launch_reap(struct parent *parent, pid_t pid, int status)
 
 		if (launcher->pid != pid)
 			continue;
-		log_begin(LOG_LEVEL_WARNING, "launcher-died");
-		log_word("mode", modes[launcher->kind]);
-		log_number("launcher", (uint64_t)pid);
-		log_number("status", (uint64_t)(unsigned)status);
-		log_end();
+		if (!launcher->was_told)
+			log_exit(launcher, status);
 		/* What it had not launched ends with its status pipes. */
 		launch_start_settled(parent, i);
 		/* A child of it either was heard, or cannot be and ends. */
@@ -218,7 +278,13 @@ launch_reap(struct parent *parent, pid_t pid, int status)
 		launch_receive(parent, i);
 		launcher->pid = 0;
 		launcher->is_ready = false;
-		add_backoff(parent, launcher);
+		if (launcher->was_told)
+			launcher->spawn_ms = launcher->backoff_ms = 0;
+		else
+			add_backoff(parent, launcher);
+		launcher->was_told = false;
+		if (reload_is_coming(parent, launcher->side))
+			reload_fail(parent, "launcher", 0);
 		if (parent->phase == PHASE_STARTING)
 			parent->fatal = "the launcher cannot be started";
 		return true;

@@ -32,5 +32,8 @@
 #define LIMIT_KEEPALIVE_S 60
 
 #define LIMIT_LOADER_MS 30000
+#define LIMIT_LEAVE_MS 2000 /* of a listener that a reload takes away */
+#define LIMIT_FORMER_MS 5000 /* for lists of names of the policy before */
+#define LIMIT_PROBLEMS_A_TURN 32 /* of a policy, logged */
 
 #endif

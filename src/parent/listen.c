@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "core/image.h"
@@ -71,10 +70,9 @@ set_options(struct parent *parent, int fd, bool is_v6)
 
 /* What the policy says of this listener alone; before it is bound. */
 static int
-set_wanted(
-    const struct parent *parent, int fd, const struct image_listen *wanted)
+set_wanted(const struct image *image, int fd, const struct image_listen *wanted)
 {
-	const char *interface = image_text(&parent->image, wanted->interface);
+	const char *interface = image_text(image, wanted->interface);
 	const int on = 1;
 	bool is_v6 = wanted->addr.family == ADDR_V6;
 
@@ -89,19 +87,52 @@ set_wanted(
 }
 
 static int
-open_one(struct parent *parent, const struct image_listen *wanted)
+open_one(struct parent *parent, const struct image *image,
+    const struct image_listen *wanted, bool is_shared)
 {
 	struct sockaddr_storage storage;
 	socklen_t length = addr_to_sockaddr(&wanted->addr, &storage);
+	const int shared = is_shared;
 	int fd = socket(
 	    storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	if (set_options(parent, fd, wanted->addr.family == ADDR_V6) != 0 ||
-	    set_wanted(parent, fd, wanted) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) !=
+		0 ||
+	    set_wanted(image, fd, wanted) != 0 ||
 	    bind(fd, (const struct sockaddr *)&storage, length) != 0)
 		fd_close(&fd);
+	return fd;
+}
+
+bool
+listen_is_lenient(const struct image *image, uint32_t index)
+{
+	return (image_listen(image, index)->flags & IMAGE_LISTEN_LENIENT_LF) !=
+	    0;
+}
+
+int
+listen_bind(struct parent *parent, const struct image *image, uint32_t index,
+    bool is_shared)
+{
+	const struct image_listen *wanted = image_listen(image, index);
+	int fd = open_one(parent, image, wanted, is_shared);
+	int error = errno;
+
+	log_begin(fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
+	    fd < 0 ? "listen-failed" : "listen");
+	log_own_addr(&wanted->addr);
+	if (wanted->interface.length > 0)
+		log_text("interface", image_text(image, wanted->interface));
+	if (fd < 0)
+		log_errno(error);
+	log_place(
+	    "rule", image_text(image, wanted->place.file), wanted->place.line);
+	log_end();
+	errno = error;
 	return fd;
 }
 
@@ -110,44 +141,31 @@ listen_open(struct parent *parent)
 {
 	struct listeners *listeners = &parent->listeners;
 	uint32_t count = image_count(&parent->image, IMAGE_LISTENS);
-	void *all = mmap(NULL, (count + 1) * sizeof(struct listener),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (all == MAP_FAILED) {
+	if (shared_map(&listeners->table, count * sizeof(struct listener)) !=
+	    0) {
 		log_begin(LOG_LEVEL_ERROR, "listen-failed");
 		log_errno(errno);
 		log_end();
 		return -1;
 	}
-	listeners->all = all;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct image_listen *wanted =
-		    image_listen(&parent->image, i);
-		int fd = open_one(parent, wanted);
-		int error = errno;
+	listeners->all = listeners->table.base;
+	while (listeners->count < count) {
+		int fd = listen_bind(
+		    parent, &parent->image, listeners->count, false);
 
-		log_begin(fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
-		    fd < 0 ? "listen-failed" : "listen");
-		log_own_addr(&wanted->addr);
-		if (wanted->interface.length > 0)
-			log_text("interface",
-			    image_text(&parent->image, wanted->interface));
-		if (fd < 0)
-			log_errno(error);
-		log_place("rule",
-		    image_text(&parent->image, wanted->place.file),
-		    wanted->place.line);
-		log_end();
 		if (fd < 0)
 			return -1;
-		listeners->all[i].fd = fd;
+		listeners->all[listeners->count] = (struct listener){ .fd = fd,
+			.is_lenient = listen_is_lenient(
+			    &parent->image, listeners->count) };
 		listeners->count++;
 	}
 	return 0;
 }
 
-static int
-arm(struct parent *parent, uint32_t index, bool is_armed)
+int
+listen_set_armed(struct parent *parent, uint32_t index, bool is_armed)
 {
 	struct listener *listener = &parent->listeners.all[index];
 
@@ -157,21 +175,33 @@ arm(struct parent *parent, uint32_t index, bool is_armed)
 }
 
 int
+listen_begin(struct parent *parent, struct listener *listener, int backlog)
+{
+	if (listen(listener->fd, backlog) != 0)
+		return -1;
+	return loop_add(&parent->loop, listener->fd, 0,
+	    loop_token(TOKEN_LISTENER, UINT32_MAX));
+}
+
+int
 listen_arm(struct parent *parent)
 {
 	struct listeners *listeners = &parent->listeners;
 
-	for (uint32_t i = 0; i < listeners->count; i++) {
-		const struct image_listen *wanted =
-		    image_listen(&parent->image, i);
-
-		if (listen(listeners->all[i].fd, wanted->backlog) != 0 ||
-		    loop_add(&parent->loop, listeners->all[i].fd, EPOLLIN,
-			loop_token(TOKEN_LISTENER, i)) != 0)
+	for (uint32_t i = 0; i < listeners->count; i++)
+		if (listen_begin(parent, &listeners->all[i],
+			image_listen(&parent->image, i)->backlog) != 0 ||
+		    listen_set_armed(parent, i, true) != 0)
 			return -1;
-		listeners->all[i].is_armed = true;
-	}
 	return 0;
+}
+
+static void
+close_one(struct parent *parent, struct listener *listener)
+{
+	if (listener->fd >= 0)
+		(void)loop_remove(&parent->loop, listener->fd);
+	fd_close(&listener->fd);
 }
 
 void
@@ -179,11 +209,10 @@ listen_close(struct parent *parent)
 {
 	struct listeners *listeners = &parent->listeners;
 
-	for (uint32_t i = 0; i < listeners->count; i++) {
-		(void)loop_remove(&parent->loop, listeners->all[i].fd);
-		fd_close(&listeners->all[i].fd);
-	}
+	for (uint32_t i = 0; i < listeners->count + listeners->leaving; i++)
+		close_one(parent, &listeners->all[i]);
 	listeners->count = 0;
+	listeners->leaving = 0;
 	listeners->retry_ms = 0;
 }
 
@@ -226,19 +255,21 @@ run_out(struct parent *parent, int error)
 		log_errno(error);
 		log_end();
 	}
-	for (uint32_t i = 0; i < listeners->count; i++)
-		(void)arm(parent, i, false);
+	for (uint32_t i = 0; i < listeners->count + listeners->leaving; i++)
+		if (listeners->all[i].fd >= 0)
+			(void)listen_set_armed(parent, i, false);
 	listeners->retry_ms = parent->now_ms + LIMIT_ACCEPT_RETRY_MS;
 }
 
-void
-listen_accept(struct parent *parent, uint32_t index)
+/* Up to `most` of them. */
+static void
+accept_some(struct parent *parent, uint32_t index, int most)
 {
 	const struct listener *listener = &parent->listeners.all[index];
+	uint32_t known_as =
+	    index < parent->listeners.count ? index : LISTENER_GONE;
 
-	if (index >= parent->listeners.count || !listener->is_armed)
-		return;
-	for (int i = 0; i < LIMIT_ACCEPTS_A_TURN; i++) {
+	for (int i = 0; i < most; i++) {
 		struct sockaddr_storage storage;
 		socklen_t length = sizeof(storage);
 		int fd = accept4(listener->fd, (struct sockaddr *)&storage,
@@ -256,10 +287,34 @@ listen_accept(struct parent *parent, uint32_t index)
 		parent->counters.accepted++;
 		if (addr_from_sockaddr(
 			&peer, (struct sockaddr *)&storage, length))
-			admit_take_fd(parent, fd, &peer, index);
+			admit_take_fd(
+			    parent, fd, &peer, known_as, listener->is_lenient);
 		else
 			fd_close(&fd);
 	}
+}
+
+void
+listen_accept(struct parent *parent, uint32_t index)
+{
+	const struct listeners *listeners = &parent->listeners;
+
+	if (index < listeners->count + listeners->leaving &&
+	    listeners->all[index].is_armed)
+		accept_some(parent, index, LIMIT_ACCEPTS_A_TURN);
+}
+
+/* Nobody new came for a while: who is still in the queue is the last. */
+static void
+let_leave(struct parent *parent, uint32_t index)
+{
+	struct listeners *listeners = &parent->listeners;
+
+	accept_some(parent, index, UINT16_MAX);
+	close_one(parent, &listeners->all[index]);
+	while (listeners->leaving > 0 &&
+	    listeners->all[listeners->count + listeners->leaving - 1].fd < 0)
+		listeners->leaving--;
 }
 
 void
@@ -267,10 +322,29 @@ listen_tend(struct parent *parent)
 {
 	struct listeners *listeners = &parent->listeners;
 
+	for (uint32_t i = listeners->count;
+	     i < listeners->count + listeners->leaving; i++)
+		if (listeners->all[i].fd >= 0 &&
+		    parent->now_ms >= listeners->all[i].leaves_ms)
+			let_leave(parent, i);
 	if (listeners->retry_ms == 0 || parent->now_ms < listeners->retry_ms)
 		return;
 	listeners->retry_ms = 0;
-	for (uint32_t i = 0; i < listeners->count; i++)
-		if (!listeners->all[i].is_armed)
-			(void)arm(parent, i, true);
+	for (uint32_t i = 0; i < listeners->count + listeners->leaving; i++)
+		if (listeners->all[i].fd >= 0 && !listeners->all[i].is_armed)
+			(void)listen_set_armed(parent, i, true);
+}
+
+int64_t
+listen_due_ms(const struct parent *parent)
+{
+	const struct listeners *listeners = &parent->listeners;
+	int64_t due_ms = listeners->retry_ms;
+
+	for (uint32_t i = listeners->count;
+	     i < listeners->count + listeners->leaving; i++)
+		if (listeners->all[i].fd >= 0 &&
+		    (due_ms == 0 || listeners->all[i].leaves_ms < due_ms))
+			due_ms = listeners->all[i].leaves_ms;
+	return due_ms;
 }

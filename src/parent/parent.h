@@ -13,6 +13,7 @@
 #include "parent/launch.h"
 #include "parent/listen.h"
 #include "parent/noise.h"
+#include "parent/reload.h"
 #include "parent/session.h"
 #include "parent/tables.h"
 #include "parent/workers.h"
@@ -38,6 +39,7 @@ enum token {
 	TOKEN_LAUNCHER_START, /* index: of the launcher; its status pipe */
 	TOKEN_CLIENT, /* index: slot */
 	TOKEN_STATUS, /* index: slot; its launch's status pipe */
+	TOKEN_LOADER, /* a reload's */
 	TOKEN_STDERR, /* index: slot; its service's stderr */
 };
 
@@ -76,6 +78,8 @@ struct parent {
 		uint32_t mask;
 	} pids;
 	struct tables tables; /* the memory of these */
+	struct reload reload;
+	struct loader_options loading; /* what is loaded, at start and again */
 	struct noise noise; /* who had how many lines of the log */
 	struct counters counters;
 	struct rlimit nofile; /* as tcpmuxd was started with */
@@ -93,6 +97,7 @@ struct parent {
 		bool is_busy; /* the window before had many */
 	} pace;
 	bool is_root;
+	bool is_debug; /* -d */
 	bool has_ended; /* perhaps a child more than was reaped */
 	bool can_peek_on; /* SO_PEEK_OFF on TCP: behind an urgent mark too */
 	const char *fatal; /* why tcpmuxd must end; NULL: it need not */

@@ -16,6 +16,7 @@
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/penalty.h"
+#include "parent/reload.h"
 #include "parent/stderr.h"
 #include "parent/workers.h"
 #include "sys/fd.h"
@@ -129,8 +130,9 @@ reap_one(struct parent *parent, pid_t pid)
 	if (wait4(pid, &status, WNOHANG, &usage) != pid)
 		return;
 	if (session == NULL) {
-		if (!workers_reap(parent, pid, status, &usage))
-			(void)launch_reap(parent, pid, status);
+		if (!workers_reap(parent, pid, status, &usage) &&
+		    !launch_reap(parent, pid, status))
+			(void)reload_reap(parent, pid);
 		return;
 	}
 	reap_forget(parent, session);

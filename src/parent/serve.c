@@ -14,6 +14,7 @@
 #include "parent/parent.h"
 #include "parent/recheck.h"
 #include "parent/reap.h"
+#include "parent/reload.h"
 #include "parent/settle.h"
 #include "parent/signals.h"
 #include "parent/stderr.h"
@@ -78,6 +79,9 @@ dispatch(struct parent *parent, const struct epoll_event *event)
 	case TOKEN_STATUS:
 		launch_settle(parent, index);
 		break;
+	case TOKEN_LOADER:
+		reload_receive(parent);
+		break;
 	case TOKEN_STDERR:
 		stderr_receive(parent, session_at(parent, index));
 		break;
@@ -109,8 +113,9 @@ quiet_ms(struct parent *parent)
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->deciding));
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->launching));
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->lingering));
-	due_ms = sooner(due_ms, parent->listeners.retry_ms);
+	due_ms = sooner(due_ms, listen_due_ms(parent));
 	due_ms = sooner(due_ms, parent->stop_ms);
+	due_ms = sooner(due_ms, reload_due_ms(parent));
 	if (parent->workers.spawn_ms > parent->now_ms)
 		due_ms = sooner(due_ms, parent->workers.spawn_ms);
 	for (uint32_t i = 0; i < parent->workers.capacity; i++)
@@ -148,6 +153,7 @@ tend(struct parent *parent)
 {
 	listen_tend(parent);
 	settle_tend(parent);
+	reload_tend(parent);
 	workers_tend(parent);
 	launch_tend(parent);
 	reap_tend(parent);
@@ -161,6 +167,7 @@ static int
 finish(struct parent *parent)
 {
 	listen_close(parent);
+	reload_finish(parent);
 	workers_finish(parent);
 	launch_finish(parent);
 	noise_finish(parent);

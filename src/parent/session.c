@@ -37,14 +37,6 @@ static const uint8_t classes[SESSION_STATES] = {
 	[SESSION_LINGERING] = CLASS_LINGERING,
 };
 
-static void
-list_init(struct session_list *list, enum session_link_use use)
-{
-	*list = (struct session_list){
-		.first = SESSION_NONE, .last = SESSION_NONE, .use = use
-	};
-}
-
 struct session *
 session_at(struct parent *parent, uint32_t slot)
 {
@@ -58,63 +50,19 @@ session_slot(const struct parent *parent, const struct session *session)
 }
 
 void
-session_list_push(
-    struct parent *parent, struct session_list *list, struct session *session)
-{
-	uint32_t slot = session_slot(parent, session);
-	struct session_link *link = &session->links[list->use];
-
-	link->before = list->last;
-	link->next = SESSION_NONE;
-	if (list->last != SESSION_NONE)
-		session_at(parent, list->last)->links[list->use].next = slot;
-	else
-		list->first = slot;
-	list->last = slot;
-	list->count++;
-}
-
-void
-session_list_remove(
-    struct parent *parent, struct session_list *list, struct session *session)
-{
-	const struct session_link *link = &session->links[list->use];
-
-	if (link->before != SESSION_NONE)
-		session_at(parent, link->before)->links[list->use].next =
-		    link->next;
-	else
-		list->first = link->next;
-	if (link->next != SESSION_NONE)
-		session_at(parent, link->next)->links[list->use].before =
-		    link->before;
-	else
-		list->last = link->before;
-	list->count--;
-}
-
-struct session *
-session_list_first(struct parent *parent, const struct session_list *list)
-{
-	if (list->first == SESSION_NONE)
-		return NULL;
-	return session_at(parent, list->first);
-}
-
-void
 sessions_init(struct parent *parent)
 {
 	struct sessions *sessions = &parent->sessions;
 
 	sessions->next_round = 1;
-	list_init(&sessions->free, SESSION_LINK_TIME);
-	list_init(&sessions->deciding, SESSION_LINK_TIME);
-	list_init(&sessions->launching, SESSION_LINK_TIME);
-	list_init(&sessions->ring, SESSION_LINK_TIME);
-	list_init(&sessions->lingering, SESSION_LINK_TIME);
-	list_init(&sessions->fresh, SESSION_LINK_QUEUE);
-	list_init(&sessions->suspect, SESSION_LINK_QUEUE);
-	list_init(&sessions->shunned, SESSION_LINK_QUEUE);
+	session_list_init(&sessions->free, SESSION_LINK_TIME);
+	session_list_init(&sessions->deciding, SESSION_LINK_TIME);
+	session_list_init(&sessions->launching, SESSION_LINK_TIME);
+	session_list_init(&sessions->ring, SESSION_LINK_TIME);
+	session_list_init(&sessions->lingering, SESSION_LINK_TIME);
+	session_list_init(&sessions->fresh, SESSION_LINK_QUEUE);
+	session_list_init(&sessions->suspect, SESSION_LINK_QUEUE);
+	session_list_init(&sessions->shunned, SESSION_LINK_QUEUE);
 }
 
 int
@@ -312,6 +260,12 @@ class_join(
 	}
 }
 
+bool
+session_counts_as_running(const struct session *session)
+{
+	return classes[session->state] == CLASS_RUNNING;
+}
+
 uint32_t
 session_share(struct parent *parent, const struct session *session)
 {
@@ -395,6 +349,10 @@ session_enter(
 	enum session_class from = classes[session->state];
 	enum session_class to = classes[state];
 
+	if (session->state == SESSION_HELPING)
+		parent->sessions.helping[session->side]--;
+	if (state == SESSION_HELPING)
+		parent->sessions.helping[session->side]++;
 	assert(state != SESSION_FREE || session->state != SESSION_FREE);
 	if (from != to) {
 		class_leave(parent, session, from);

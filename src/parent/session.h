@@ -11,6 +11,7 @@
 #include "core/image.h"
 #include "core/name.h"
 #include "core/reply.h"
+#include "parent/edition.h"
 #include "sys/shared.h"
 
 struct parent;
@@ -88,9 +89,11 @@ struct session {
 	struct image_exit exits[IMAGE_EXITS_MAX]; /* of its service */
 	uint8_t exit_count;
 	uint8_t state; /* enum session_state */
+	uint8_t side; /* of the edition whose names it is told */
 	uint8_t launcher; /* that has its service launched */
 	bool is_registered; /* fd is in the loop */
 	bool has_line; /* its line was whole and is taken out */
+	bool is_lenient; /* its listener takes a bare LF */
 	bool is_final; /* its FIN was seen */
 	bool was_woken; /* handed over again because something came */
 	bool is_suspect; /* to be handed over alone */
@@ -110,6 +113,7 @@ struct sessions {
 	struct session_list deciding, launching, ring, lingering; /* by time */
 	struct session_list fresh, suspect, shunned; /* for a parser */
 	uint32_t running;
+	uint32_t helping[EDITION_SIDES]; /* with that side's names */
 };
 
 /* An empty table without a slot. */
@@ -127,6 +131,9 @@ int sessions_make_room(struct parent *parent, uint32_t capacity);
  */
 void session_count_again(struct parent *parent, struct session *session,
     bool sources_are_new, bool shares_are_new);
+
+/* Whether its service, or its launcher, has it. */
+bool session_counts_as_running(const struct session *session);
 
 /* The record of what its source has of its service; SOURCE_NONE: no room. */
 uint32_t session_share(struct parent *parent, const struct session *session);
@@ -168,6 +175,7 @@ void session_unwatch(struct parent *parent, struct session *session);
 bool session_is_logged(const struct session *session, bool has_failed);
 
 /* The lists by which sessions wait for someone. */
+void session_list_init(struct session_list *list, enum session_link_use use);
 void session_list_push(
     struct parent *parent, struct session_list *list, struct session *session);
 void session_list_remove(

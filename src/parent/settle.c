@@ -266,7 +266,7 @@ finish_help(struct parent *parent, struct session *session)
 void
 settle_resume_help(struct parent *parent, struct session *session)
 {
-	const struct image *image = &parent->image;
+	const struct image *image = &parent->editions[session->side].image;
 	const struct asker asker = recheck_asker(parent, session);
 	uint8_t names[4096];
 	struct reply_cursor next;
@@ -296,6 +296,7 @@ void
 settle_help(struct parent *parent, struct session *session)
 {
 	session->cursor = (struct reply_cursor){ .service = 0 };
+	session->side = (uint8_t)parent->side;
 	session_enter(parent, session, SESSION_HELPING);
 	settle_resume_help(parent, session);
 }
@@ -315,6 +316,30 @@ settle_resume_linger(struct parent *parent, struct session *session)
 		session_enter(parent, session, SESSION_FREE);
 }
 
+/* It took too long to read; more text would not be read either. */
+static void
+end_help(struct parent *parent, struct session *session)
+{
+	noise_begin(parent, &session->peer, "help");
+	log_word("reason", "timeout");
+	log_session(parent, session);
+	log_end();
+	session_unwatch(parent, session);
+	fd_abort(&session->fd);
+	session_enter(parent, session, SESSION_FREE);
+}
+
+void
+settle_end_helps(struct parent *parent, uint32_t side)
+{
+	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
+		struct session *session = session_at(parent, i);
+
+		if (session->state == SESSION_HELPING && session->side == side)
+			end_help(parent, session);
+	}
+}
+
 static void
 expire_deciding(struct parent *parent, struct session *session)
 {
@@ -324,14 +349,7 @@ expire_deciding(struct parent *parent, struct session *session)
 		settle_refuse(parent, session, REFUSAL_TIMEOUT);
 		return;
 	}
-	/* It took too long to read; more text would not be read either. */
-	noise_begin(parent, &session->peer, "help");
-	log_word("reason", "timeout");
-	log_session(parent, session);
-	log_end();
-	session_unwatch(parent, session);
-	fd_abort(&session->fd);
-	session_enter(parent, session, SESSION_FREE);
+	end_help(parent, session);
 }
 
 static void

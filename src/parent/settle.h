@@ -68,6 +68,9 @@ void settle_help(struct parent *parent, struct session *session);
 void settle_resume_help(struct parent *parent, struct session *session);
 void settle_resume_linger(struct parent *parent, struct session *session);
 
+/* Whoever is still being told that side's names: reset, not told a part. */
+void settle_end_helps(struct parent *parent, uint32_t side);
+
 /* What is due by parent->now_ms: deadlines, the ring, lingering. */
 void settle_tend(struct parent *parent);
 

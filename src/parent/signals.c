@@ -14,6 +14,7 @@
 #include "parent/listen.h"
 #include "parent/parent.h"
 #include "parent/reap.h"
+#include "parent/reload.h"
 #include "parent/settle.h"
 #include "sys/fd.h"
 #include "sys/log.h"
@@ -154,10 +155,7 @@ hear(struct parent *parent, uint32_t signal_number)
 		enter_phase(parent, PHASE_DRAINING, "draining");
 		break;
 	case SIGHUP:
-		log_begin(LOG_LEVEL_WARNING, "reload-failed");
-		log_text("text",
-		    "this version cannot reload: restart it to change policy");
-		log_end();
+		reload_ask(parent);
 		break;
 	case SIGUSR1:
 		tell_status(parent);

@@ -8,7 +8,8 @@ struct parent;
 /*
  * What an administrator says by kill(1): TERM and INT, stop and end the
  * sessions (those whose leftovers may be kept stay); QUIT, finish what is
- * in, then stop; USR1, say how it goes. And what the kernel says: CHLD.
+ * in, then stop; USR1, say how it goes; HUP, take the policy as it is now. And
+ * what the kernel says: CHLD.
  */
 
 /* Blocks them and makes them an event. 0, or -1 with errno. */

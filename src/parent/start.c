@@ -36,13 +36,12 @@ failed(const char *what)
 }
 
 static int
-load_image(struct parent *parent, const char *policy_path, bool is_verbose)
+load_image(struct parent *parent)
 {
-	const struct loader_options options = { .policy_path = policy_path,
-		.is_verbose = is_verbose };
 	struct edition *edition = &parent->editions[parent->side];
 	const char *step, *text;
-	int image_fd = loader_run(&options, STDERR_FILENO, LIMIT_LOADER_MS);
+	int image_fd =
+	    loader_run(&parent->loading, STDERR_FILENO, LIMIT_LOADER_MS);
 
 	if (image_fd < 0)
 		return errno == EINVAL ? -1 : failed("load");
@@ -70,8 +69,8 @@ raise_descriptors(struct parent *parent)
 	(void)setrlimit(RLIMIT_NOFILE, &raised);
 }
 
-static void
-open_log(struct parent *parent, bool is_debug)
+int
+start_open_log(const struct parent *parent)
 {
 	const struct image_global *global = image_global(&parent->image);
 	const struct log_options options = {
@@ -79,13 +78,10 @@ open_log(struct parent *parent, bool is_debug)
 		.format = (enum image_log_format)global->log_format,
 		.addresses = (enum image_addresses)global->log_addresses,
 		.syslog_facility = global->syslog_facility,
-		.has_debug = is_debug,
+		.has_debug = parent->is_debug,
 	};
 
-	if (log_open(&options) == 0)
-		return;
-	/* Better on stderr than nowhere. */
-	(void)failed("log");
+	return log_open(&options);
 }
 
 /* All that comes of the policy before anybody is started or served. */
@@ -128,6 +124,9 @@ enum exit_status
 start(const char *policy_path, bool is_verbose, bool is_debug)
 {
 	static struct parent parent = { .signal_fd = -1,
+		.reload = { .job.channel = -1,
+		    .problems_fd = -1,
+		    .image_fd = -1 },
 		.phase = PHASE_STARTING };
 
 	for (uint32_t i = 0; i < EDITION_SIDES; i++)
@@ -138,9 +137,14 @@ start(const char *policy_path, bool is_verbose, bool is_debug)
 	raise_descriptors(&parent);
 	/* Until the policy says where else. */
 	(void)log_open(&(struct log_options){ .has_debug = is_debug });
-	if (load_image(&parent, policy_path, is_verbose) != 0)
+	parent.loading = (struct loader_options){ .policy_path = policy_path,
+		.is_verbose = is_verbose };
+	parent.is_debug = is_debug;
+	if (load_image(&parent) != 0)
 		return EXIT_STATUS_POLICY;
-	open_log(&parent, is_debug);
+	/* Better on stderr than nowhere. */
+	if (start_open_log(&parent) != 0)
+		(void)failed("log");
 	if (prepare(&parent) != 0) {
 		log_flush();
 		return EXIT_STATUS_ROOM;

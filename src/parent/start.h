@@ -20,4 +20,9 @@ enum exit_status {
  */
 enum exit_status start(const char *policy_path, bool is_verbose, bool is_debug);
 
+struct parent;
+
+/* The log as the policy in force wants it; or -1, and it is as it was. */
+int start_open_log(const struct parent *parent);
+
 #endif

@@ -99,9 +99,8 @@ empty_place(struct parent *parent)
 	return NULL;
 }
 
-/* An idle worker that is old and has a successor may go. */
-static void
-retire(struct parent *parent, struct worker *worker)
+void
+worker_retire(struct parent *parent, struct worker *worker)
 {
 	worker_enter(parent, worker, WORKER_LEAVING, LIMIT_RETIRE_MS);
 	worker->was_told = true;
@@ -109,12 +108,10 @@ retire(struct parent *parent, struct worker *worker)
 	fd_close(&worker->channel_fd);
 }
 
-/* Who was in its batch goes back into a queue, to be handed over alone. */
-static void
-take_back_batch(struct parent *parent, struct worker *worker, bool is_convicted)
+void
+worker_take_back(
+    struct parent *parent, struct worker *worker, bool is_suspicious)
 {
-	bool was_alone = worker->batch_count == 1;
-
 	for (uint32_t i = 0; i < worker->batch_count; i++) {
 		const struct handover *entry = &worker->batch[i];
 		struct session *session = session_at(parent, entry->slot);
@@ -122,12 +119,25 @@ take_back_batch(struct parent *parent, struct worker *worker, bool is_convicted)
 		if (session->generation != entry->generation)
 			continue;
 		session->generation = 0;
-		session->is_suspect = true;
-		session->is_shunned |= is_convicted && was_alone;
+		session->is_suspect |= is_suspicious;
 		recheck_rewind(parent, session);
 		session_enter(parent, session, SESSION_QUEUED);
 	}
 	worker->batch_count = 0;
+}
+
+/* Who was alone when its worker was convicted comes after all others. */
+static void
+shun(struct parent *parent, const struct worker *worker)
+{
+	const struct handover *entry = &worker->batch[0];
+	struct session *session;
+
+	if (worker->batch_count != 1)
+		return;
+	session = session_at(parent, entry->slot);
+	if (session->generation == entry->generation)
+		session->is_shunned = true;
 }
 
 static void
@@ -139,7 +149,8 @@ put_down(struct parent *parent, struct worker *worker)
 		(void)loop_remove(&parent->loop, worker->channel_fd);
 	fd_close(&worker->channel_fd);
 	worker_enter(parent, worker, WORKER_LEAVING, 0);
-	take_back_batch(parent, worker, true);
+	shun(parent, worker);
+	worker_take_back(parent, worker, true);
 }
 
 void
@@ -209,7 +220,7 @@ tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 		if (!worker->is_old && is_due(parent, worker))
 			worker->is_old = true; /* a successor is started */
 		else if (worker->is_old && has_successor)
-			retire(parent, worker);
+			worker_retire(parent, worker);
 		else
 			audit(parent, worker);
 		break;
@@ -247,7 +258,9 @@ workers_tend(struct parent *parent)
 
 	for (uint32_t i = 0; i < workers->capacity; i++)
 		tend_one(parent, &workers->all[i], is_ready);
-	fill_seats(parent, parent->side);
+	for (uint32_t side = 0; side < EDITION_SIDES; side++)
+		if (side == parent->side || reload_is_coming(parent, side))
+			fill_seats(parent, side);
 }
 
 /* What it said of its room before it died, if it died of that. */
@@ -328,6 +341,8 @@ workers_reap(
 		log_room_failure(worker, status);
 		if (parent->phase == PHASE_STARTING)
 			parent->fatal = "the parser's room cannot be closed";
+		if (reload_is_coming(parent, worker->side))
+			reload_fail(parent, "worker", 0);
 	} else if (!worker->is_killed && !worker->was_told) {
 		log_exit(worker, status);
 	}
@@ -337,7 +352,7 @@ workers_reap(
 		if (worker->batch_count == 1)
 			refuse_crasher(parent, worker);
 	}
-	take_back_batch(parent, worker, false);
+	worker_take_back(parent, worker, true);
 	if (worker->channel_fd >= 0)
 		(void)loop_remove(&parent->loop, worker->channel_fd);
 	fd_close(&worker->channel_fd);
@@ -345,6 +360,31 @@ workers_reap(
 	fd_close(&worker->count_fd);
 	worker_enter(parent, worker, WORKER_EMPTY, 0);
 	return true;
+}
+
+void
+workers_dismiss(struct parent *parent, uint32_t side)
+{
+	for (uint32_t i = 0; i < parent->workers.capacity; i++) {
+		struct worker *worker = &parent->workers.all[i];
+
+		if (worker->side != side)
+			continue;
+		if (worker->state == WORKER_STARTING)
+			put_down(parent, worker);
+		else if (worker->state == WORKER_IDLE)
+			worker_retire(parent, worker);
+	}
+}
+
+bool
+workers_have(const struct parent *parent, uint32_t side)
+{
+	for (uint32_t i = 0; i < parent->workers.capacity; i++)
+		if (parent->workers.all[i].side == side &&
+		    parent->workers.all[i].state != WORKER_EMPTY)
+			return true;
+	return false;
 }
 
 void

@@ -70,6 +70,22 @@ int workers_make_room(struct parent *parent, uint32_t seats);
 uint32_t workers_seats(const struct parent *parent, uint32_t side);
 bool workers_are_ready(const struct parent *parent, uint32_t side);
 
+/* All of a side have to go: the idle and the unready now, the busy after. */
+void workers_dismiss(struct parent *parent, uint32_t side);
+
+/* Whether any of that side is there, or not reaped yet. */
+bool workers_have(const struct parent *parent, uint32_t side);
+
+/* An idle one has to go: tells it. */
+void worker_retire(struct parent *parent, struct worker *worker);
+
+/*
+ * Who is in its batch is queued again: to be handed over alone, if that may
+ * have been the reason for something.
+ */
+void worker_take_back(
+    struct parent *parent, struct worker *worker, bool is_suspicious);
+
 /* Starts, retires and kills as it is due. */
 void workers_tend(struct parent *parent);
 

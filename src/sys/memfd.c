@@ -20,8 +20,8 @@
 static const int all_seals =
     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-static int
-create(const char *name)
+int
+memfd_open(const char *name)
 {
 	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
@@ -51,7 +51,7 @@ write_all(int fd, const char *bytes, size_t size)
 int
 memfd_seal(const char *name, const void *bytes, size_t size)
 {
-	int fd = create(name);
+	int fd = memfd_open(name);
 
 	if (fd == -1)
 		return -1;

@@ -15,6 +15,9 @@
  */
 int memfd_seal(const char *name, const void *bytes, size_t size);
 
+/* An empty one that is not sealed, for a child to write to. -1 with errno. */
+int memfd_open(const char *name);
+
 /*
  * Maps a sealed one read-only; a fork shares its pages. Returns NULL with
  * errno: EPERM if a seal is missing, EINVAL if it is empty or no memfd. The

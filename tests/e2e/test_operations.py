@@ -287,19 +287,6 @@ def test_usr1_tells_the_status(mux_factory):
         assert echoes(sock)
 
 
-def test_hup_tells_that_it_cannot_reload(mux_factory):
-    mux = mux_factory(CAT)
-    running = begin(mux, b"cat")
-    with open(mux.policy_path, "a") as file:
-        file.write(service("late", "exec /bin/cat"))
-    mux.send_signal(signal.SIGHUP)
-    line = mux.wait_log("reload-failed")
-    assert line["level"] == "warning" and "restart" in line["text"]
-    assert echoes(running)
-    assert mux.request("cat", b"x") == (OK, b"x")
-    mux.refused("late")
-
-
 def test_signals_of_the_terminal_are_not_for_services(mux_factory):
     """Parsers, launchers and services are in groups of their own."""
     mux = mux_factory(CAT)

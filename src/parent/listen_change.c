@@ -1,0 +1,236 @@
+/*
+ * Listeners that come, stay and go with a reload.
+ * Trusts two policies to mean the same socket where they say the same address.
+ * Never touches a socket that stays.
+ */
+#include "parent/listen_change.h"
+
+#include <linux/filter.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "parent/limits.h"
+#include "parent/listen.h"
+#include "parent/parent.h"
+#include "sys/fd.h"
+
+/* Name, backlog and how lines end can be another on the same socket. */
+static bool
+is_same(const struct image *image, const struct image_listen *one,
+    const struct image *other_image, const struct image_listen *other)
+{
+	return strcmp(image_text(image, one->interface),
+		   image_text(other_image, other->interface)) == 0 &&
+	    one->addr.family == other->addr.family &&
+	    one->addr.port == other->addr.port &&
+	    one->addr.scope == other->addr.scope &&
+	    memcmp(one->addr.bytes, other->addr.bytes,
+		sizeof(one->addr.bytes)) == 0;
+}
+
+static uint32_t
+find_former(const struct parent *parent, const struct image *image,
+    const struct image_listen *wanted)
+{
+	for (uint32_t i = 0; i < parent->listeners.count; i++)
+		if (is_same(&parent->image, image_listen(&parent->image, i),
+			image, wanted))
+			return i;
+	return LISTENER_GONE;
+}
+
+static void
+match(const struct parent *parent, struct listeners_change *change,
+    const struct image *image)
+{
+	for (uint32_t i = 0; i < IMAGE_LISTENS_MAX; i++)
+		change->nexts[i] = LISTENER_GONE;
+	for (uint32_t i = 0; i < change->count; i++) {
+		uint32_t former =
+		    find_former(parent, image, image_listen(image, i));
+
+		change->formers[i] = former;
+		if (former != LISTENER_GONE)
+			change->nexts[former] = i;
+	}
+}
+
+/*
+ * For as long as it takes to bind or to listen, root lets this be done beside
+ * those that go: or 192.0.2.1 could not come before * has gone. Nobody else
+ * does: any process of the same user could do it then.
+ */
+static void
+share_leaving(const struct parent *parent,
+    const struct listeners_change *change, int is_shared)
+{
+	for (uint32_t i = 0; parent->is_root && i < parent->listeners.count;
+	     i++)
+		if (change->nexts[i] == LISTENER_GONE)
+			(void)setsockopt(parent->listeners.all[i].fd,
+			    SOL_SOCKET, SO_REUSEPORT, &is_shared,
+			    sizeof(is_shared));
+}
+
+static int
+bind_all(struct parent *parent, struct listeners_change *change,
+    const struct image *image)
+{
+	struct listener *all = change->table.base;
+
+	for (uint32_t i = 0; i < change->count; i++) {
+		if (change->formers[i] != LISTENER_GONE)
+			continue;
+		all[i].fd = listen_bind(parent, image, i, parent->is_root);
+		if (all[i].fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+listen_prepare(struct parent *parent, struct listeners_change *change,
+    const struct image *image)
+{
+	uint32_t count = image_count(image, IMAGE_LISTENS);
+	uint32_t most = count + parent->listeners.count;
+	struct listener *all;
+	int result;
+
+	*change = (struct listeners_change){ .count = count };
+	if (shared_map(&change->table, most * sizeof(struct listener)) != 0)
+		return -1;
+	all = change->table.base;
+	for (uint32_t i = 0; i < most; i++)
+		all[i].fd = -1;
+	match(parent, change, image);
+	share_leaving(parent, change, true);
+	result = bind_all(parent, change, image);
+	share_leaving(parent, change, false);
+	return result;
+}
+
+int
+listen_begin_all(struct parent *parent, struct listeners_change *change,
+    const struct image *image)
+{
+	struct listener *all = change->table.base;
+	const int off = 0;
+	int result = 0;
+
+	share_leaving(parent, change, true);
+	for (uint32_t i = 0; i < change->count && result == 0; i++) {
+		int backlog = image_listen(image, i)->backlog;
+
+		if (all[i].fd < 0) {
+			(void)listen(
+			    parent->listeners.all[change->formers[i]].fd,
+			    backlog);
+			continue;
+		}
+		result = listen_begin(parent, &all[i], backlog);
+		(void)setsockopt(
+		    all[i].fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+	}
+	share_leaving(parent, change, false);
+	return result;
+}
+
+/*
+ * Whoever is connected already is let in, but nobody new. The filter sees TCP's
+ * header first: packet(7) has the instructions, and RFC 9293, 3.1, the flags.
+ */
+static void
+refuse_syns(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12), /* SYN, ACK */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]), .filter = code
+	};
+
+	(void)setsockopt(
+	    fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+static void
+tell(struct parent *parent, struct session *session, uint32_t listener)
+{
+	session->listener = listener;
+	if (listener != LISTENER_GONE)
+		session->is_lenient =
+		    parent->listeners.all[listener].is_lenient;
+}
+
+static void
+tell_sessions(struct parent *parent, const struct listeners_change *change)
+{
+	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
+		struct session *session = session_at(parent, i);
+
+		/* A list of names is ended as it was begun. */
+		if (session->state != SESSION_FREE &&
+		    session->state != SESSION_HELPING &&
+		    session->listener != LISTENER_GONE)
+			tell(parent, session, change->nexts[session->listener]);
+	}
+}
+
+static void
+move_all(struct parent *parent, struct listeners_change *change)
+{
+	struct listeners *listeners = &parent->listeners;
+	struct listener *all = change->table.base;
+	uint32_t end = change->count;
+
+	for (uint32_t i = 0; i < change->count; i++)
+		if (change->formers[i] != LISTENER_GONE)
+			all[i] = listeners->all[change->formers[i]];
+		else
+			all[i].is_armed = listeners->retry_ms == 0;
+	for (uint32_t i = 0; i < change->count; i++)
+		all[i].is_lenient = listen_is_lenient(&parent->image, i);
+	for (uint32_t i = 0; i < listeners->count; i++) {
+		if (change->nexts[i] != LISTENER_GONE)
+			continue;
+		all[end] = listeners->all[i];
+		all[end].leaves_ms = parent->now_ms + LIMIT_LEAVE_MS;
+		refuse_syns(all[end].fd);
+		end++;
+	}
+	listeners->count = change->count;
+	listeners->leaving = end - change->count;
+}
+
+void
+listen_take(struct parent *parent, struct listeners_change *change)
+{
+	struct listeners *listeners = &parent->listeners;
+
+	move_all(parent, change);
+	shared_unmap(&listeners->table);
+	listeners->table = change->table;
+	listeners->all = change->table.base;
+	change->table = (struct shared){ .base = NULL };
+	for (uint32_t i = 0; i < listeners->count + listeners->leaving; i++)
+		(void)listen_set_armed(parent, i, listeners->all[i].is_armed);
+	tell_sessions(parent, change);
+}
+
+void
+listen_drop(struct parent *parent, struct listeners_change *change)
+{
+	struct listener *all = change->table.base;
+
+	for (uint32_t i = 0; all != NULL && i < change->count; i++) {
+		if (all[i].fd >= 0)
+			(void)loop_remove(&parent->loop, all[i].fd);
+		fd_close(&all[i].fd);
+	}
+	shared_unmap(&change->table);
+}

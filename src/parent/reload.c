@@ -1,0 +1,318 @@
+/*
+ * The course of a reload: load, tell, prepare, swap, let leave.
+ * Trusts a loader's image only once core/image has checked it, and the loader
+ * for no longer than LIMIT_LOADER_MS.
+ * Never waits, and never touches the policy in force before all is ready.
+ */
+#include "parent/reload.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parent/limits.h"
+#include "parent/parent.h"
+#include "parent/settle.h"
+#include "parent/swap.h"
+#include "sys/fd.h"
+#include "sys/log.h"
+#include "sys/memfd.h"
+
+static uint32_t
+other_side(const struct parent *parent)
+{
+	return 1 - parent->side;
+}
+
+static void
+enter(struct parent *parent, enum reload_state state, int64_t limit_ms)
+{
+	parent->reload.state = state;
+	parent->reload.deadline_ms =
+	    limit_ms == 0 ? 0 : parent->now_ms + limit_ms;
+}
+
+static void
+log_failed(const char *reason, int error)
+{
+	log_begin(LOG_LEVEL_ERROR, "reload-failed");
+	log_word("reason", reason);
+	if (error != 0)
+		log_errno(error);
+	log_end();
+}
+
+void
+reload_fail(struct parent *parent, const char *reason, int error)
+{
+	if (parent->reload.reason != NULL)
+		return;
+	parent->reload.reason = reason;
+	parent->reload.error = error;
+}
+
+static void
+begin(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+
+	log_begin(LOG_LEVEL_NOTICE, "reload");
+	log_end();
+	reload->is_asked = false;
+	reload->reason = NULL;
+	reload->image_fd = -1;
+	reload->problems_told = 0;
+	reload->began_ms = parent->now_ms;
+	reload->job = (struct loader_job){ .channel = -1 };
+	reload->problems_fd = memfd_open("tcpmuxd-problems");
+	enter(parent, RELOAD_LOADING, LIMIT_LOADER_MS);
+	if (reload->problems_fd < 0 ||
+	    loader_start(&reload->job, &parent->loading, reload->problems_fd) !=
+		0 ||
+	    loop_add(&parent->loop, reload->job.channel, EPOLLIN,
+		loop_token(TOKEN_LOADER, 0)) != 0)
+		reload_fail(parent, "resources", errno);
+}
+
+void
+reload_ask(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+
+	if (parent->phase > PHASE_SERVING) {
+		log_failed("stopping", 0);
+		return;
+	}
+	if (parent->phase == PHASE_SERVING && reload->state == RELOAD_IDLE) {
+		begin(parent);
+		return;
+	}
+	reload->is_asked = true;
+	log_begin(LOG_LEVEL_NOTICE, "reload");
+	log_word("queued", "yes");
+	log_end();
+}
+
+void
+reload_receive(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+
+	if (reload->state != RELOAD_LOADING || reload->job.channel < 0)
+		return;
+	reload->image_fd = loader_take(&reload->job);
+	if (reload->image_fd < 0 && errno == EAGAIN)
+		return;
+	/* Its channel is closed, and was ours alone: so it left the loop. */
+	if (reload->image_fd < 0 && errno == EINVAL)
+		reload_fail(parent, "policy", 0);
+	else if (reload->image_fd < 0)
+		reload_fail(parent, "loader", errno);
+	enter(parent, RELOAD_TELLING, 0);
+}
+
+bool
+reload_reap(struct parent *parent, pid_t pid)
+{
+	if (pid != parent->reload.job.pid)
+		return false;
+	parent->reload.job.pid = 0;
+	return true;
+}
+
+bool
+reload_is_coming(const struct parent *parent, uint32_t side)
+{
+	return side != parent->side && parent->reload.state == RELOAD_PREPARING;
+}
+
+static void
+log_problem(struct parent *parent, const char *line, size_t length)
+{
+	log_begin(
+	    parent->reload.image_fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+	    "reload-problem");
+	log_bytes("text", line, length);
+	log_end();
+}
+
+/*
+ * Some lines of what the loader said, so that a turn does not bring more of
+ * them than the log takes. True once all are told.
+ */
+static bool
+tell_some(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+	char text[8192];
+	ssize_t length = pread(reload->problems_fd, text, sizeof(text),
+	    (off_t)reload->problems_told);
+	const char *line = text;
+
+	if (length <= 0)
+		return true;
+	for (int i = 0; i < LIMIT_PROBLEMS_A_TURN; i++) {
+		size_t left = (size_t)(text + length - line);
+		const char *end = memchr(line, '\n', left);
+
+		if (end == NULL)
+			break;
+		log_problem(parent, line, (size_t)(end - line));
+		line = end + 1;
+	}
+	/* No line is as long as this, nor without an end. */
+	if (line == text)
+		return true;
+	reload->problems_told += (uint64_t)(line - text);
+	return false;
+}
+
+/* Everything of the next edition but its processes, which come by and by. */
+static void
+prepare(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+	struct edition *next = &parent->editions[other_side(parent)];
+	struct edition *former = &parent->editions[parent->side];
+	int image_fd = reload->image_fd;
+	const char *text;
+	const char *step;
+
+	reload->image_fd = -1;
+	enter(parent, RELOAD_PREPARING, LIMIT_START_MS);
+	step = edition_open(next, image_fd, &text);
+	if (step == NULL)
+		step = edition_prepare(parent, next, former);
+	if (step != NULL) {
+		reload_fail(parent, step, text == NULL ? errno : 0);
+		return;
+	}
+	if (workers_make_room(
+		parent, image_global(&next->image)->parser_workers) != 0) {
+		reload_fail(parent, "tables", errno);
+		return;
+	}
+	if (listen_prepare(parent, &reload->listeners, &next->image) != 0) {
+		reload_fail(parent, "listen", errno);
+		return;
+	}
+	launch_want(parent, other_side(parent));
+}
+
+/* What was begun is undone; what runs of it leaves. */
+static void
+give_up(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+
+	log_failed(reload->reason, reload->error);
+	if (reload->job.channel >= 0)
+		loader_cancel(&reload->job);
+	fd_close(&reload->problems_fd);
+	fd_close(&reload->image_fd);
+	listen_drop(parent, &reload->listeners);
+	enter(parent, RELOAD_LEAVING, LIMIT_FORMER_MS);
+	workers_dismiss(parent, other_side(parent));
+	launch_dismiss(parent, other_side(parent));
+}
+
+static void
+log_reloaded(struct parent *parent)
+{
+	log_begin(LOG_LEVEL_NOTICE, "reloaded");
+	log_duration("duration_s", parent->now_ms - parent->reload.began_ms);
+	log_number("listeners", parent->listeners.count);
+	log_number("services", image_count(&parent->image, IMAGE_SERVICES));
+	log_number("workers", workers_seats(parent, parent->side));
+	log_end();
+}
+
+static void
+swap_if_ready(struct parent *parent)
+{
+	uint32_t next = other_side(parent);
+	const char *step;
+
+	if (!workers_are_ready(parent, next) || !launch_is_ready(parent, next))
+		return;
+	step = swap_editions(parent);
+	if (step != NULL) {
+		reload_fail(parent, step, errno);
+		return;
+	}
+	log_reloaded(parent);
+	enter(parent, RELOAD_LEAVING, LIMIT_FORMER_MS);
+}
+
+static bool
+is_running(enum reload_state state)
+{
+	return state == RELOAD_LOADING || state == RELOAD_TELLING ||
+	    state == RELOAD_PREPARING;
+}
+
+/* Whoever still has the other side's edition; its image first of all. */
+static void
+let_leave(struct parent *parent)
+{
+	uint32_t side = other_side(parent);
+	struct edition *edition = &parent->editions[side];
+	bool is_late = parent->now_ms >= parent->reload.deadline_ms;
+
+	if (parent->sessions.helping[side] > 0 && is_late)
+		settle_end_helps(parent, side);
+	if (parent->sessions.helping[side] == 0)
+		shared_unmap(&edition->map);
+	if (edition->map.base != NULL || parent->listeners.leaving > 0 ||
+	    workers_have(parent, side) || launch_has(parent, side))
+		return;
+	edition_close(edition);
+	enter(parent, RELOAD_IDLE, 0);
+}
+
+void
+reload_tend(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+
+	if (is_running(reload->state) && parent->phase > PHASE_SERVING)
+		reload_fail(parent, "stopping", 0);
+	if (reload->deadline_ms != 0 && is_running(reload->state) &&
+	    parent->now_ms >= reload->deadline_ms)
+		reload_fail(parent, "timeout", 0);
+	if (reload->state == RELOAD_TELLING && tell_some(parent)) {
+		fd_close(&reload->problems_fd);
+		if (reload->reason == NULL)
+			prepare(parent);
+	} else if (reload->state == RELOAD_PREPARING &&
+	    reload->reason == NULL) {
+		swap_if_ready(parent);
+	}
+	if (is_running(reload->state) && reload->reason != NULL &&
+	    (reload->state != RELOAD_TELLING || reload->problems_fd < 0))
+		give_up(parent);
+	if (reload->state == RELOAD_LEAVING)
+		let_leave(parent);
+	if (reload->state == RELOAD_IDLE && reload->is_asked &&
+	    parent->phase == PHASE_SERVING)
+		begin(parent);
+}
+
+int64_t
+reload_due_ms(const struct parent *parent)
+{
+	const struct reload *reload = &parent->reload;
+
+	if (reload->state == RELOAD_TELLING ||
+	    (reload->state == RELOAD_IDLE && reload->is_asked &&
+		parent->phase == PHASE_SERVING))
+		return parent->now_ms;
+	return reload->deadline_ms > parent->now_ms ? reload->deadline_ms : 0;
+}
+
+void
+reload_finish(struct parent *parent)
+{
+	if (parent->reload.job.channel >= 0)
+		loader_cancel(&parent->reload.job);
+}

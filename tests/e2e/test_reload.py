@@ -1,0 +1,452 @@
+"""Another policy by SIGHUP: all of it or nothing, and nobody is the worse."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import mux as muxes
+import pytest
+from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, eventually, policy, program,
+                 service)
+
+CAT, DOG = service("cat", "exec /bin/cat"), service("dog", "exec /bin/cat")
+ALIVE = service("alive", "exec /bin/cat")
+root_only = pytest.mark.skipif(not IS_ROOT, reason="needs root")
+
+
+def begin(mux, name, **how):
+    """A connection to a service that runs: its first line has been read."""
+    sock = mux.connect(**how)
+    sock.sendall(name + b"\r\n")
+    assert read(sock, len(OK)) == OK
+    return sock
+
+
+def read(sock, length):
+    return sock.recv(length, socket.MSG_WAITALL)
+
+
+def echoes(sock, word=b"word"):
+    sock.sendall(word)
+    return read(sock, len(word)) == word
+
+
+def end(sock):
+    """The service has ended, and its counts have been given back."""
+    sock.shutdown(socket.SHUT_WR)
+    assert sock.recv(1) == b""
+    sock.close()
+
+
+def text_of(mux, *services, **how):
+    return policy(*services, port=mux.port, **how)
+
+
+# --- good and bad -----------------------------------------------------------
+
+def test_a_good_policy_is_swapped_whole(mux_factory):
+    mux = mux_factory(CAT, ALIVE)
+    running = begin(mux, b"cat")
+    mux.reload(text_of(mux, DOG, ALIVE))
+    line = mux.wait_log("reloaded")
+    assert (line["services"], line["workers"]) == ("2", "1")
+    assert float(line["duration_s"]) < 10
+    assert mux.request("dog", b"x") == (OK, b"x")
+    mux.refused("cat")
+    assert mux.raw(b"help\r\n") == b"alive\r\ndog\r\n"
+    assert echoes(running)
+    end(running)
+    assert mux.wait_log("exit", service="cat", status=0)
+
+
+def test_a_bad_policy_is_told_whole_and_changes_nothing(mux_factory):
+    mux = mux_factory(CAT)
+    running = begin(mux, b"cat")
+    mux.wait_log("launch")
+    children, count = mux.children(), mux.fd_count()
+    lines = [f"nonsense{i}" for i in range(200)]
+    since = mux.ask_to_reload(
+        "policy 1\n" + "\n".join(lines) + "\n" + text_of(mux, DOG)[9:])
+    failed = mux.wait_log("reload-failed", since=since)
+    assert (failed["reason"], failed["level"]) == ("policy", "error")
+    told = [line["text"] for line in mux.logs("reload-problem", since)]
+    assert len(told) == len(lines)
+    for number, text in enumerate(told):
+        assert text.startswith(f"{mux.policy_path}:{number + 2}:1: ")
+    assert not mux.logs("reloaded") and not mux.logs("log-lost")
+    assert mux.request("cat", b"x") == (OK, b"x")
+    mux.refused("dog")
+    assert echoes(running)
+    eventually(lambda: mux.children() == children, what="the same processes")
+    eventually(lambda: mux.fd_count() == count, what="the same descriptors")
+    mux.reload(text_of(mux, CAT, DOG))
+    assert mux.request("dog", b"x") == (OK, b"x")
+
+
+def test_what_cannot_be_bound_changes_nothing(mux_factory):
+    mux = mux_factory(CAT)
+    since = mux.ask_to_reload(
+        text_of(mux, DOG, listen=("127.0.0.9", "192.0.2.77")))
+    assert mux.wait_log("listen-failed", since=since, addr="192.0.2.77")
+    assert mux.wait_log("reload-failed", since=since)["reason"] == "listen"
+    assert mux.request("cat", b"x") == (OK, b"x")
+    with pytest.raises(ConnectionRefusedError):
+        mux.connect("127.0.0.9")
+    mux.reload(text_of(mux, DOG, listen=(LOCAL4, "127.0.0.9")))
+    assert mux.request("dog", b"x", addr="127.0.0.9") == (OK, b"x")
+
+
+def test_a_parser_that_cannot_start_changes_nothing(mux_factory):
+    mux = mux_factory(CAT)
+    since = mux.ask_to_reload(
+        text_of(mux, DOG, parser=("program /bin/true",)))
+    assert mux.wait_log("reload-failed", since=since)["reason"] == "worker"
+    assert mux.request("cat", b"x") == (OK, b"x")
+    mux.refused("dog")
+    mux.reload(text_of(mux, DOG))
+
+
+def test_no_reload_when_it_is_about_to_end(mux_factory):
+    mux = mux_factory(CAT)
+    running = begin(mux, b"cat")
+    mux.send_signal(signal.SIGQUIT)
+    mux.wait_log("draining")
+    since = mux.ask_to_reload(text_of(mux, DOG))
+    assert mux.wait_log("reload-failed", since=since)["reason"] == "stopping"
+    assert echoes(running)
+
+
+def test_the_log_changes_with_the_policy(mux_factory):
+    mux = mux_factory(CAT)
+    mux.ask_to_reload(text_of(mux, CAT, top=["log {\n\tformat json\n}"]))
+    eventually(lambda: any('"event":"reloaded"' in line[""]
+                           for line in mux.log.lines), what="a JSON line")
+    since = mux.ask_to_reload(text_of(mux, CAT))
+    mux.wait_log("reloaded", since=since)
+
+
+# --- who is undecided -------------------------------------------------------
+
+def test_half_a_line_is_decided_by_the_new_policy(mux_factory):
+    mux = mux_factory(CAT, ALIVE)
+    socks = []
+    for name in b"cat", b"dog", b"alive":
+        socks.append(mux.connect())
+        socks[-1].sendall(name[:2])
+    eventually(lambda: int(status(mux)["pending"]) == 3, what="the three")
+    mux.reload(text_of(mux, DOG, ALIVE))
+    for sock, name in zip(socks, (b"cat", b"dog", b"alive")):
+        sock.sendall(name[2:] + b"\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        answer = muxes.converse(sock)
+        assert answer == (REFUSAL if name == b"cat" else OK), name
+
+
+def status(mux):
+    since = mux.mark()
+    mux.send_signal(signal.SIGUSR1)
+    return mux.wait_log("status", since=since)
+
+
+def test_a_parser_s_word_by_old_names_is_no_word(mux_factory):
+    """It says `unknown`, or a number that is another name's by now."""
+    mux = mux_factory(CAT, service("zebra", "exec /bin/echo zebra"))
+    parser, = mux.parsers()
+    os.kill(parser, signal.SIGSTOP)
+    socks = []
+    for name in b"dog", b"zebra":
+        socks.append(mux.connect())
+        socks[-1].sendall(name + b"\r\n")
+    eventually(lambda: int(status(mux)["pending"]) == 2, what="the two")
+    mux.reload(text_of(
+        mux, service("a", "exec /bin/cat"), service("b", "exec /bin/cat"),
+        service("dog", "exec /bin/echo dog"), service("zebra", "exec /bin/cat")
+    ))
+    os.kill(parser, signal.SIGCONT)
+    assert muxes.converse(socks[0]) == OK + b"dog\n"
+    socks[1].sendall(b"x")
+    socks[1].shutdown(socket.SHUT_WR)
+    assert muxes.converse(socks[1]) == OK + b"x"
+    assert not mux.logs("refuse") and not mux.logs("violation")
+    eventually(lambda: parser not in mux.parsers(), what="its end")
+
+
+@root_only
+def test_the_list_of_names_is_one_policy_s(mux_factory):
+    names = [f"{number:05}-" + "x" * 100 for number in range(1200)]
+    mux = mux_factory(*(service(name, "exec /bin/cat") for name in names))
+    mux.netns.sysctl("net.ipv4.tcp_wmem", "4096 16384 16384")
+    wanted = b"".join(name.encode() + b"\r\n" for name in names)
+    with mux.connect() as slow:
+        slow.sendall(b"HELP\r\n")
+        got = read(slow, 1000)
+        mux.reload(text_of(mux, ALIVE))
+        assert not mux.logs("help")
+        assert mux.raw(b"help\r\n") == b"alive\r\n"
+        assert got + muxes.converse(slow) == wanted
+    mux.reload(text_of(mux, DOG))
+
+
+def refusal(mux, name):
+    """Why it is refused."""
+    since = mux.mark()
+    mux.refused(name)
+    return mux.wait_log("refuse", since=since)["reason"]
+
+
+# --- what is counted --------------------------------------------------------
+
+def test_sessions_are_counted_through_reloads(mux_factory):
+    limited = service("cat", "exec /bin/cat", "sessions 2", "per-source 2")
+    mux = mux_factory(limited)
+    socks = [begin(mux, b"cat") for _ in range(2)]
+
+    assert refusal(mux, "cat") == "sessions"
+    mux.reload(text_of(mux, limited, DOG))
+    assert refusal(mux, "cat") == "sessions"
+    # Gone, and back again: these two are still its sessions.
+    mux.reload(text_of(mux, DOG))
+    assert refusal(mux, "cat") == "unknown"
+    mux.reload(text_of(mux, ALIVE, limited))
+    assert refusal(mux, "cat") == "sessions"
+    mux.reload(text_of(mux, service("cat", "exec /bin/cat", "sessions 9",
+                                    "per-source 3")))
+    third = begin(mux, b"cat")
+    assert refusal(mux, "cat") == "per-source"
+    end(socks.pop())
+    mux.wait_log("exit")
+    socks.append(begin(mux, b"cat"))
+    for sock in [*socks, third]:
+        assert echoes(sock)
+
+
+def test_sessions_are_counted_in_larger_tables(mux_factory):
+    """Every table is made anew: sources are others, and there is more room."""
+    mux = mux_factory(CAT, exempt=(), admission=(
+        "allow any", "sessions 4", "pending 4", "sources 16"))
+    running = [begin(mux, b"cat", source=f"127.0.0.{i}") for i in (7, 8)]
+    waiting = mux.connect(source="127.0.0.7")
+    waiting.sendall(b"ca")
+    eventually(lambda: status(mux)["pending"] == "1", what="the undecided")
+    mux.reload(text_of(mux, CAT, exempt=(), admission=(
+        "allow any", "sessions 2000", "pending 300", "sources 5000",
+        "count-by /24 /48", "per-source 4", "penalty-max 20m")))
+    line = status(mux)
+    assert (line["running"], line["pending"]) == ("2", "1")
+    assert (line["sources_busy"], line["shares_busy"]) == ("1", "1")
+    assert int(line["free"]) > 2300
+    running.append(begin(mux, b"cat", source="127.0.0.9"))
+    assert shut_out(mux, "127.0.0.10") == "per-source"
+    waiting.sendall(b"t\r\n")
+    assert read(waiting, len(OK)) == OK
+    for sock in [*running, waiting]:
+        assert echoes(sock)
+
+
+def shut_out(mux, source):
+    """Why it is shut out; None: it is not."""
+    since = mux.mark()
+    with mux.connect(source=source) as sock, \
+            contextlib.suppress(ConnectionError):
+        sock.sendall(b"cat\r\n")
+        if sock.recv(1):
+            return None
+    return mux.wait_log("shut-out", since=since)["reason"]
+
+
+def test_penalties_survive(mux_factory):
+    how = {"exempt": ()}
+    mux = mux_factory(CAT, service("trap", "trap", user=False), **how)
+    mux.refused("trap", source="127.0.0.7")
+    assert shut_out(mux, "127.0.0.7") == "penalty"
+    mux.reload(text_of(mux, CAT, **how))
+    assert shut_out(mux, "127.0.0.7") == "penalty"
+    mux.reload(text_of(mux, CAT, **how, admission=(
+        "allow any", "sources 200000", "penalty-max 5m")))
+    assert shut_out(mux, "127.0.0.7") == "penalty"
+    assert shut_out(mux, "127.0.0.8") is None
+    mux.reload(text_of(mux, CAT, **how, admission=(
+        "allow any", "count-by /24 /48")))
+    assert shut_out(mux, "127.0.0.8") == "penalty"
+
+
+def test_what_is_spent_of_a_rate_stays_spent(mux_factory):
+    def rated(rate):
+        return service("cat", "exec /bin/cat", f"rate {rate}")
+
+    mux = mux_factory(rated("3/h burst 3"), exempt=())
+    for _ in range(3):
+        assert mux.request("cat") == (OK, b"")
+    mux.reload(text_of(mux, rated("4/h burst 4"), exempt=()))
+    assert mux.request("cat") == (OK, b"")
+    assert refusal(mux, "cat") == "rate"
+
+
+# --- listeners --------------------------------------------------------------
+
+@root_only
+def test_listeners_come_stay_and_go(mux_factory):
+    stays, goes, comes = LOCAL4, "127.0.0.2", "127.0.0.3"
+    mux = mux_factory(CAT, listen=(goes, stays))
+    inode = listening(mux)[stays]
+    early = mux.connect(goes)  # not accepted yet: it has not sent a byte
+    mux.reload(text_of(mux, CAT, listen=(stays, comes)))
+    assert mux.request("cat", b"x", addr=comes) == (OK, b"x")
+    assert mux.request("cat", b"x", addr=stays) == (OK, b"x")
+    early.sendall(b"cat\r\nearly")
+    early.shutdown(socket.SHUT_WR)
+    assert muxes.converse(early) == OK + b"early"
+    eventually(lambda: set(listening(mux)) == {stays, comes},
+               what="the end of the one that goes")
+    assert listening(mux)[stays] == inode
+    with pytest.raises(ConnectionRefusedError):
+        mux.connect(goes)
+
+
+def listening(mux):
+    """{address: inode} of its IPv4 listeners."""
+    rows = mux.netns.run("cat", "/proc/net/tcp").stdout.splitlines()[1:]
+    found = {}
+    for fields in map(str.split, rows):
+        if fields[3] == "0A":
+            packed = bytes.fromhex(fields[1].partition(":")[0])[::-1]
+            found[socket.inet_ntoa(packed)] = fields[9]
+    return found
+
+
+@root_only
+def test_what_a_listener_is_called_and_takes_changes_with_it(mux_factory):
+    """Its socket stays, its name, backlog and line ends are the new ones."""
+    def text(port, words, on):
+        cat = service("cat", "exec /bin/cat", *on)
+        return policy(cat, listen=(), top=[
+            f"listen {LOCAL4} port {port} {words}", f"listen ::1 port {port}"])
+
+    mux = mux_factory(text=text(1, "name one lenient-lf", ["on one"]))
+    inode = listening(mux)[LOCAL4]
+    half = mux.connect()
+    half.sendall(b"ca")
+    eventually(lambda: status(mux)["pending"] == "1", what="the half line")
+    mux.reload(text(1, "name two backlog 7", ["on two"]))
+    assert listening(mux)[LOCAL4] == inode
+    assert mux.raw(b"cat\nx") == REFUSAL
+    half.sendall(b"t\r\nx")
+    half.shutdown(socket.SHUT_WR)
+    assert muxes.converse(half) == OK + b"x"
+    since = mux.mark()
+    mux.refused("cat", addr="::1")
+    assert mux.wait_log("refuse", since=since)["reason"] == "listener"
+
+
+@root_only
+@pytest.mark.parametrize("before, after", [
+    (("*",), (LOCAL4,)), ((LOCAL4,), ("*",))])
+def test_an_address_and_all_addresses_change_places(
+        mux_factory, before, after):
+    mux = mux_factory(CAT, listen=before)
+    early = mux.connect()
+    mux.reload(text_of(mux, CAT, listen=after))
+    assert mux.request("cat", b"x") == (OK, b"x")
+    early.sendall(b"cat\r\nearly")
+    early.shutdown(socket.SHUT_WR)
+    assert muxes.converse(early) == OK + b"early"
+
+
+# --- a name service that hangs ----------------------------------------------
+
+class Hanging:
+    """For preexec=: a mount namespace in which /etc/passwd can be made a
+    FIFO that nobody writes to."""
+
+    CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
+
+    def __call__(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if (libc.unshare(self.CLONE_NEWNS) != 0 or
+                libc.mount(None, b"/", None, self.MS_REC | self.MS_PRIVATE,
+                           None) != 0):
+            raise OSError(ctypes.get_errno(), "a mount namespace")
+
+
+def inside(mux, *words):
+    subprocess.run(["nsenter", "-t", str(mux.pid), "-m", *words], check=True)
+
+
+@contextlib.contextmanager
+def hanging(mux):
+    """The accounts of that tcpmuxd's loader are not to be had."""
+    fifo = os.path.join(mux.dir, "fifo")
+    if not os.path.exists(fifo):
+        os.mkfifo(fifo)
+    inside(mux, "mount", "--bind", fifo, "/etc/passwd")
+    yield
+    inside(mux, "umount", "-l", "/etc/passwd")
+    with contextlib.suppress(OSError):  # whoever waits gets an empty file
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+
+
+@root_only
+def test_a_loader_that_hangs_is_given_up(mux_factory):
+    later = os.path.join("/tmp", f"later-{os.getpid()}")
+    mux = mux_factory(CAT, preexec=Hanging(), env={
+        "LD_PRELOAD": program("tests/tools/preload/later.so"),
+        "LATER": later})
+    running = begin(mux, b"cat")
+    children = mux.children()
+    try:
+        with hanging(mux):
+            since = mux.ask_to_reload(text_of(mux, DOG))
+            mux.wait_log("reload", since=since)
+            eventually(lambda: len(mux.children()) == len(children) + 1,
+                       what="the loader")
+            assert mux.request("cat", b"x") == (OK, b"x")
+            mux.ask_to_reload()
+            assert mux.wait_log("reload", since=since, queued="yes")
+            time.sleep(0.2)
+            assert not mux.logs("reload-failed")
+            with open(later, "w", encoding="ascii") as file:
+                file.write("29")
+            assert mux.request("cat", b"x") == (OK, b"x")
+            assert not mux.logs("reload-failed")
+            with open(later, "w", encoding="ascii") as file:
+                file.write("31")
+            failed = mux.wait_log("reload-failed", since=since)
+            assert failed["reason"] == "timeout"
+        # The one that was asked for meanwhile is next.
+        mux.wait_log("reload", since=since, count=3)
+        mux.wait_log("reloaded", timeout=15)
+        assert mux.request("dog", b"x") == (OK, b"x")
+        assert echoes(running)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(later)
+
+
+# --- what it costs ----------------------------------------------------------
+
+def test_thirty_reloads_leave_nothing(mux_factory):
+    mux = mux_factory(CAT)
+    running = begin(mux, b"cat")
+    texts = [text_of(mux, CAT, DOG, parser=("workers 2",)),
+             text_of(mux, CAT), "policy 1\nnonsense\n"]
+
+    def all_three():
+        mux.reload(texts[0])
+        assert mux.request("dog", b"x") == (OK, b"x")
+        mux.reload(texts[1])
+        since = mux.ask_to_reload(texts[2])
+        mux.wait_log("reload-failed", since=since)
+        eventually(lambda: len(mux.children()) == 3, what="three children")
+
+    for _ in range(3):
+        all_three()
+    before, memory = mux.fd_count(), mux.rss()
+    for _ in range(10):
+        all_three()
+    eventually(lambda: mux.fd_count() <= before, what="its descriptors")
+    assert mux.rss() - memory < 512 * 1024
+    assert echoes(running)
