@@ -12,29 +12,36 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/log_journal.h"
+
 #define LINE_BYTES 6144 /* a path twice the longest is cut */
 
-static const char *const kind_texts[] = {
-	[PROBLEM_ERROR] = "",
-	[PROBLEM_WARNING] = "warning: ",
-	[PROBLEM_NOTE] = "note: ",
+static const struct {
+	const char *text;
+	const char *priority; /* for the journal, sd-daemon(3) */
+} problem_kinds[] = {
+	[PROBLEM_ERROR] = { "", "<3>" },
+	[PROBLEM_WARNING] = { "warning: ", "<4>" },
+	[PROBLEM_NOTE] = { "note: ", "<5>" },
 };
 
 struct entry {
 	struct place place;
 	uint32_t index; /* in the order of finding */
+	enum problem_kind kind;
 	size_t offset, length;
 };
 
 static void
-add_line(struct problems *problems, struct place place, const char *line,
-    size_t length)
+add_line(struct problems *problems, enum problem_kind kind, struct place place,
+    const char *line, size_t length)
 {
 	struct entry *entry = buffer_add(&problems->entries, sizeof(*entry));
 	char *to;
 
 	*entry = (struct entry){ .place = place,
 		.index = problems->count,
+		.kind = kind,
 		.offset = problems->lines.used,
 		.length = length + 1 };
 	to = buffer_add(&problems->lines, length + 1);
@@ -68,18 +75,18 @@ problems_add(struct problems *problems, enum problem_kind kind,
 		return;
 	file = files_name(problems->files, place.file);
 	length = place.line == 0
-	    ? written(snprintf(
-			  line, sizeof(line), "%s: %s", file, kind_texts[kind]),
+	    ? written(snprintf(line, sizeof(line), "%s: %s", file,
+			  problem_kinds[kind].text),
 		  sizeof(line))
 	    : written(snprintf(line, sizeof(line), "%s:%u:%u: %s", file,
-			  place.line, place.column, kind_texts[kind]),
+			  place.line, place.column, problem_kinds[kind].text),
 		  sizeof(line));
 	va_start(arguments, format);
 	length += written(
 	    vsnprintf(line + length, sizeof(line) - length, format, arguments),
 	    sizeof(line) - length);
 	va_end(arguments);
-	add_line(problems, place, line, length);
+	add_line(problems, kind, place, line, length);
 }
 
 static int
@@ -119,15 +126,20 @@ problems_write(struct problems *problems, int fd)
 	struct entry *entries = (void *)problems->entries.bytes;
 	size_t count = problems->entries.used / sizeof(*entries);
 	struct buffer sorted = { .bytes = NULL };
+	bool has_priorities = log_journal_is_stream(fd);
 	char more[64];
 	int length;
 
 	if (count > 0)
 		qsort(entries, count, sizeof(*entries), compare_entries);
-	for (size_t i = 0; i < count && i < PROBLEMS_MAX; i++)
+	for (size_t i = 0; i < count && i < PROBLEMS_MAX; i++) {
+		if (has_priorities)
+			memcpy(buffer_add(&sorted, 3),
+			    problem_kinds[entries[i].kind].priority, 3);
 		memcpy(buffer_add(&sorted, entries[i].length),
 		    problems->lines.bytes + entries[i].offset,
 		    entries[i].length);
+	}
 	if (write_all(fd, sorted.bytes, sorted.used) &&
 	    problems->count > PROBLEMS_MAX) {
 		length = snprintf(more, sizeof(more), "and %u more\n",

@@ -6,7 +6,10 @@
 #include "sys/log_journal.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ID_OURS UINT64_C(0xdf2a11bdc559888d)
 #define FNV_BASIS UINT64_C(0xcbf29ce484222325)
@@ -75,6 +78,20 @@ put_pair(char *to, size_t at, const struct log_line *line,
 	at = put(to, at, line->bytes + first, end - first);
 	to[at++] = '\n';
 	return at;
+}
+
+bool
+log_journal_is_stream(int fd)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	struct stat about;
+	char number[48];
+
+	if (named == NULL || fstat(fd, &about) != 0)
+		return false;
+	(void)snprintf(number, sizeof(number), "%ju:%ju",
+	    (uintmax_t)about.st_dev, (uintmax_t)about.st_ino);
+	return strcmp(named, number) == 0;
 }
 
 size_t

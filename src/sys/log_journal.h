@@ -1,6 +1,7 @@
 #ifndef SYS_LOG_JOURNAL_H
 #define SYS_LOG_JOURNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sys/log_sink.h"
@@ -18,6 +19,13 @@
 /* Returns the message's length. */
 size_t log_journal_format(char message[LOG_JOURNAL_BYTES],
     const struct log_line *line, unsigned priority);
+
+/*
+ * Whether fd is the stream to the journal that the service manager has made
+ * and named: $JOURNAL_STREAM, systemd.exec(5). Lines on it may begin with
+ * their priority, as in <4>. What was redirected since is another.
+ */
+bool log_journal_is_stream(int fd);
 
 #define LOG_MESSAGE_ID_DIGITS 32u
 

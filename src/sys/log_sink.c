@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,22 +48,6 @@ static const uint8_t severities[] = {
 };
 
 /*
- * Whether that is the stream to the journal that the service manager has made
- * and named: systemd.exec(5), $JOURNAL_STREAM. A stderr that was redirected
- * since has another number.
- */
-static bool
-is_journal_stream(const struct stat *about)
-{
-	const char *named = getenv("JOURNAL_STREAM");
-	char number[48];
-
-	(void)snprintf(number, sizeof(number), "%ju:%ju",
-	    (uintmax_t)about->st_dev, (uintmax_t)about->st_ino);
-	return named != NULL && strcmp(named, number) == 0;
-}
-
-/*
  * O_NONBLOCK on stderr itself would be everybody's who shares it; an own
  * open of the same file is not. A socket cannot be opened again, but takes
  * MSG_DONTWAIT; anything else is asked by poll before each write.
@@ -79,7 +61,7 @@ open_stderr(struct end *end)
 	end->may_block = true;
 	if (fstat(STDERR_FILENO, &about) != 0)
 		return;
-	end->has_priorities = is_journal_stream(&about);
+	end->has_priorities = log_journal_is_stream(STDERR_FILENO);
 	end->is_socket = S_ISSOCK(about.st_mode);
 	if (end->is_socket)
 		return;

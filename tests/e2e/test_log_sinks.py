@@ -438,6 +438,8 @@ class Stream:
             number, line = re.fullmatch(rb"(?:<(\d)>)?(.*\n)", raw).groups()
             if self._has_priorities:
                 level = muxes.parse_line(line.decode()).get("level")
+                if b": warning: " in line:
+                    level = "warning"
                 assert int(number) == SEVERITY[level], raw
             else:
                 assert number is None, raw
@@ -454,7 +456,7 @@ def test_priorities_for_the_journal(where, kind, form, is_journal):
     """Only on the very stream that the service manager has named."""
     stream = Stream(kind, is_journal)
     named = stream.name() if is_journal else f"9{stream.name()}"
-    with sunk(where, CAT, log=["to stderr", f"format {form}"],
+    with sunk(where, CAT, LOUD, log=["to stderr", f"format {form}"],
               stderr=stream.theirs, env={"JOURNAL_STREAM": named}, args=["-d"],
               make_log=lambda _: Log(stream)) as mux:
         stream.theirs.close()
@@ -464,6 +466,8 @@ def test_priorities_for_the_journal(where, kind, form, is_journal):
         mux.wait_log("exit")
     levels = {line.get("level") for line in mux.log.lines}
     assert levels >= {"debug", "info", "notice"}
+    # Both services are one user's: the policy's check says so before all.
+    assert any(": warning: " in line[""] for line in mux.log.lines)
     assert mux.logs("stopped")
 
 
