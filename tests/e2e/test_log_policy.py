@@ -1,12 +1,16 @@
 """What the policy keeps out of the log: addresses, floods, sessions that went
-well. What it never keeps out is there all the same.
+well. What it never keeps out is there all the same. And that what is in it is
+JSON if that is asked for, whatever happens (mux.parse_line insists).
 """
 
 import contextlib
+import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
+import struct
 import tempfile
 
 import pytest
@@ -190,3 +194,62 @@ def test_which_sessions_are_logged(mux_factory, fading):
     assert mux.logs("exit", service="failures-bad")[0]["addr"] == LOCAL4
     assert said("stderr") == {f"{kind}-loud" for kind in kinds}
     assert said("refuse") == {f"{kind}-gone" for kind in kinds}
+
+
+# --- JSON -------------------------------------------------------------------
+
+HOSTILE = 'q"\\=,{}'  # a service's name
+AT_START = {"listen", "start", "kernel", "capabilities", "descriptors",
+            "syncookies", "cgroup", "room", "weaker", "worker-ready",
+            "launcher-ready", "ready"}
+BY_CLIENTS = {"refuse", "shut-out", "probe", "gone", "evict", "help",
+              "suppressed", "launch", "exit", "stderr"}
+BY_US = {"worker-died", "launcher-died", "status", "draining", "stopped"}
+
+
+def begin_line(mux, source):
+    """A socket on which a part of a line was sent and is waited on."""
+    mark = mux.mark()
+    sock = mux.connect(source=source)
+    sock.sendall(b"ca")
+    eventually(lambda: mux.send_signal(signal.SIGUSR1) or
+               mux.logs("status", since=mark, pending=1))
+    return sock
+
+
+def be_gone(mux):
+    with begin_line(mux, CLIENT) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                        struct.pack("ii", 1, 0))
+
+
+def test_whatever_happens_is_json(mux_factory):
+    mux = mux_factory(
+        CAT, service(f"'{HOSTILE}'", "exec /bin/sh -c 'echo \"$0\" >&2; false'",
+                     allow=LOCAL4),
+        admission=("deny 127.0.0.3", "allow any", "pending 1"), args=["-d"],
+        top=log_of("format json", "limit 1/h burst 160"))
+    assert mux.request(HOSTILE) == (OK, b"")
+    mux.refused(HOSTILE, source=CLIENT)
+    mux.refused(b'","event":"forged', source=CLIENT)
+    be_shut_out(mux, "127.0.0.3")
+    mux.raw(b"HELP\r\n", source=CLIENT)
+    mux.raw(b"", source=CLIENT)
+    be_gone(mux)
+    mux.wait_log("gone")
+    with begin_line(mux, "127.0.0.4"):
+        mux.refused("unknown", source="127.0.0.5")
+    mux.wait_log("evict")
+    refuse_many(mux, 30, CLIENT)
+    os.kill(mux.parsers()[0], signal.SIGKILL)
+    os.kill(mux.launchers()[0], signal.SIGKILL)
+    mux.wait_log("worker-ready", count=2)
+    mux.wait_log("launcher-ready", count=2)
+    mux.wait_log("suppressed")
+    mux.stop(signal.SIGQUIT)
+    # Before the policy has said how, it is warned about.
+    lines = [line for line in mux.log.lines if ": warning: " not in line[""]]
+    assert all(line[""].startswith("{") for line in lines)
+    assert {line["event"] for line in lines} >= AT_START | BY_CLIENTS | BY_US
+    assert not mux.logs("forged")
+    assert mux.logs("launch", service=HOSTILE)
