@@ -19,6 +19,7 @@
 struct maker {
 	uint64_t state; /* of the random numbers */
 	FILE *out;
+	FILE *included; /* the files that are included */
 	uint32_t names; /* given so far */
 	uint32_t nets; /* declared so far */
 	uint32_t listeners; /* names of them so far */
@@ -251,6 +252,12 @@ draw_net(struct maker *maker)
 	}
 	if (net == maker->nets)
 		maker->nets++;
+}
+
+static inline void
+draw_include(struct maker *maker)
+{
+	maker_plain(maker, "/included-%u", ++maker->names);
 }
 
 static inline void
@@ -581,10 +588,11 @@ static const struct maker_row {
 	{ "admission", BLOCK_TOP, 0, 0, NULL },
 	{ "log", BLOCK_TOP, 0, 0, NULL },
 	{ "defaults", BLOCK_TOP, 0, 0, NULL },
-	{ "service", BLOCK_TOP, 0, 0, NULL },
+	{ "service", BLOCK_TOP | BLOCK_INCLUDED, 0, 0, NULL },
+	{ "include", BLOCK_TOP, 0, 0, draw_include },
 	{ "policy", BLOCK_TOP, 0, 0, draw_version },
 	{ "listen", BLOCK_TOP, 0, 0, draw_listen },
-	{ "net", BLOCK_TOP, 0, 0, draw_net },
+	{ "net", BLOCK_TOP | BLOCK_INCLUDED, 0, 0, draw_net },
 	{ "user", BLOCK_PARSER, 0, 1, draw_account },
 	{ "group", BLOCK_PARSER, 0, 1, draw_account },
 	{ "timeout", BLOCK_PARSER, 0, 1, draw_timeout },
@@ -730,7 +738,7 @@ maker_top_lines(struct maker *maker, const char *word, uint32_t count)
 {
 	for (size_t i = 0; i < MAKER_ROWS; i++)
 		if (strcmp(maker_rows[i].word, word) == 0 &&
-		    maker_rows[i].blocks == BLOCK_TOP)
+		    (maker_rows[i].blocks & BLOCK_TOP) != 0)
 			for (uint32_t j = 0; j < count; j++)
 				maker_line(maker, &maker_rows[i]);
 }
@@ -751,16 +759,34 @@ maker_single_block(struct maker *maker, uint32_t *made)
 	*made |= 1u << number;
 }
 
-/* The policy of a seed, to be freed. */
+/* A file that is included here, as policy_fixture.h reads it. */
+static inline void
+maker_include(struct maker *maker)
+{
+	FILE *main = maker->out;
+
+	maker_top_lines(maker, "include", 1);
+	maker->out = maker->included;
+	fprintf(maker->out, "#=== /included-%u\n", maker->names);
+	maker_top_lines(maker, "net", maker_below(maker, 3));
+	for (uint32_t left = maker_below(maker, 3); left > 0; left--)
+		maker_block(maker, "service", BLOCK_SERVICE);
+	maker->out = main;
+}
+
+/* The policy of a seed, to be freed; a third of them includes files. */
 static inline char *
 maker_policy(uint64_t seed, size_t *length)
 {
 	struct maker maker = { .state = seed * 2654435769u + 1,
 		.is_self = seed % 8 == 0 };
+	bool includes = seed % 3 == 0;
 	uint32_t made = 0;
-	char *text = NULL;
+	size_t included_length;
+	char *text = NULL, *included = NULL;
 
 	maker.out = open_memstream(&text, length);
+	maker.included = open_memstream(&included, &included_length);
 	maker_top_lines(&maker, "policy", 1);
 	maker_top_lines(&maker, "listen", maker_between(&maker, 1, 3));
 	maker_top_lines(&maker, "net", maker_below(&maker, 5));
@@ -772,7 +798,12 @@ maker_policy(uint64_t seed, size_t *length)
 		maker_single_block(&maker, &made);
 		maker_top_lines(&maker, "net", maker_below(&maker, 2));
 		maker_top_lines(&maker, "listen", maker_below(&maker, 2));
+		if (includes && maker_tosses(&maker))
+			maker_include(&maker);
 	}
+	fclose(maker.included);
+	fputs(included, maker.out);
+	free(included);
 	fclose(maker.out);
 	return text;
 }

@@ -21,6 +21,9 @@ make_image(const struct policy *policy, struct image *image)
 	load_init(&load, &options);
 	load.is_root = true;
 	load.policy = policy;
+	/* one name for all: what is included has become part of it */
+	while (load.files.count < TEXTS_MAX)
+		files_add(&load.files, options.policy_path);
 	block = load_build(&load) ? load_image(&load, &size) : NULL;
 	load_finish(&load);
 	if (block != NULL)

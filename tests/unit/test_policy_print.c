@@ -52,6 +52,22 @@ expect_same(const char *what, const struct policy *policy)
 	parsed_finish(&parsed);
 }
 
+/* No directive is forgotten: neither by the printer nor by these tests. */
+static void
+every_directive(void **state)
+{
+	const struct policy_row *unmade = maker_lacks();
+
+	(void)state;
+	for (size_t i = 0; policy_row_at(i) != NULL; i++)
+		if ((policy_row_at(i)->flags & ROW_LATER) == 0 &&
+		    policy_row_at(i)->show == NULL)
+			fail_msg("nothing prints '%s'", policy_row_at(i)->word);
+	if (unmade != NULL)
+		fail_msg("policy_maker.h makes no '%s' everywhere it may stand",
+		    unmade->word);
+}
+
 static void
 made_policies(void **state)
 {
@@ -235,6 +251,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_directive),
 		cmocka_unit_test(made_policies),
 		cmocka_unit_test(files),
 		cmocka_unit_test(defaults_written_out),
