@@ -38,7 +38,8 @@ buffer_add(struct buffer *buffer, size_t count)
 
 	if (__builtin_add_overflow(buffer->used, count, &needed))
 		memory_fail();
-	if (needed > buffer->size) {
+	/* nothing is something to copy from and to, too */
+	if (needed > buffer->size || buffer->bytes == NULL) {
 		size_t size = buffer->size < 512 ? 1024 : buffer->size * 2;
 
 		if (size < needed)
