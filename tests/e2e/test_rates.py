@@ -5,7 +5,6 @@ have to do with each other, and with who is exempt.
 """
 
 import contextlib
-import signal
 import socket
 import time
 
@@ -209,22 +208,6 @@ def test_sessions_go_on_when_their_source_is_shut_out(mux_of):
         assert sock.recv(100) == b"still here"
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(100) == b""
-
-
-def test_nothing_is_counted_when_all_is_over(mux_of):
-    """What was shut out or trapped holds no slot and no session."""
-    mux = mux_of(*SHUT_AT_ONCE, services=SERVICES)
-    offend_trap(mux, source="127.0.0.2")
-    for _ in range(20):
-        assert is_shut_out(mux, source="127.0.0.2")
-
-    def is_empty():
-        mark = mux.mark()
-        mux.send_signal(signal.SIGUSR1)
-        status = mux.wait_log("status", since=mark)
-        return all(status[key] == "0" for key in
-                   ("pending", "launching", "running", "lingering"))
-    eventually(is_empty)
 
 
 # --- traps ------------------------------------------------------------------
