@@ -189,6 +189,11 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
 	    -o $@ $< $(LIBS)
 
+$(BUILD)/tests/bench/nothing: tests/bench/nothing.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -O2 $(WARN) -static -nostdlib -fno-stack-protector \
+	    -o $@ $<
+
 # The pure code is compiled again, so that the fuzzer sees its branches.
 .PHONY: fuzz
 fuzz: $(FUZZ)		## build the fuzz harnesses with afl-clang-fast

@@ -149,14 +149,13 @@ def start_bare(stack, name, netns, port, *words):
     return server
 
 
-def start_tcpmuxd(stack, netns, port, log, log_lines):
+def start_tcpmuxd(stack, netns, port, log, text, name="tcpmuxd"):
+    """tcpmuxd with the policy `text`, which listens on `port`."""
     directory = stack.enter_context(
         tempfile.TemporaryDirectory(prefix="tcpmuxd-bench-"))
-    path = mux.write_policy(directory, mux.policy(
-        mux.service("some-service", "exec /bin/true"),
-        port=port, listen=(ADDRESS,), top=log_lines))
-    server = Server("tcpmuxd", [mux.program("tcpmuxd"), "-f", path], port,
-                    netns, stderr=log)
+    path = mux.write_policy(directory, text)
+    server = Server(name, [mux.program("tcpmuxd"), "-f", path], port, netns,
+                    stderr=log)
     stack.callback(server.close)
     end = time.monotonic() + 20
     while count_lines(log.name, b"event=ready") == 0:
@@ -174,12 +173,16 @@ def count_lines(path, word):
 
 # --- the rounds -------------------------------------------------------------
 
-def run_load(server, netns, options, count):
-    """One load; its result with the server's time for it."""
+def run_load(server, netns, options, count, *words):
+    """One load; its result with the server's time for it.
+
+    words: further ones for the load generator.
+    """
     argv = [mux.program("tests/bench/load"),
             "--clients", str(options.clients), "--count", str(count),
             "--seconds", str(options.seconds),
-            "--sources", str(options.sources), ADDRESS, str(server.port)]
+            "--sources", str(options.sources), *words, ADDRESS,
+            str(server.port)]
     if options.load_cpu is not None:
         argv = ["taskset", "-c", str(options.load_cpu), *argv]
     user_before, system_before = server.time_us()
@@ -270,7 +273,9 @@ def measure(stack, options, log):
         start_bare(stack, "  one segment", netns, first_port + 2, "-m"),
         start_bare(stack, "  one segment, deferred", netns, first_port + 3,
                    "-dm"),
-        start_tcpmuxd(stack, netns, first_port, log, options.log_line)]
+        start_tcpmuxd(stack, netns, first_port, log, mux.policy(
+            mux.service("some-service", "exec /bin/true"), port=first_port,
+            listen=(ADDRESS,), top=options.log_line))]
     run_rounds(servers, netns, options)
     return servers
 
