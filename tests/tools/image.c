@@ -156,20 +156,25 @@ put_sections(struct image_header *header)
 		char bytes[5];
 	} table = { NAMES_MAGIC, 1, { 16, 21 }, { 'p', 'r', 'o', 'b', 'e' } };
 
+	/* What is not here is empty. */
+	const struct {
+		const void *elements;
+		uint32_t count;
+	} sections[IMAGE_SECTIONS] = {
+		[IMAGE_STRINGS] = { strings, strings_used },
+		[IMAGE_SERVICES] = { &service, 1 },
+		[IMAGE_NAMES] = { &name, 1 },
+		[IMAGE_NAMES_TABLE] = { &table, 21 },
+		[IMAGE_WORDS] = { words, word_count },
+		[IMAGE_GIDS] = { gids, service.groups.count },
+	};
+
 	header->magic = IMAGE_MAGIC;
 	header->version = IMAGE_VERSION;
 	header->size = (sizeof(*header) + 7) & ~UINT64_C(7);
-	put_section(header, IMAGE_STRINGS, strings, strings_used);
-	put_section(header, IMAGE_LISTENS, NULL, 0);
-	put_section(header, IMAGE_SERVICES, &service, 1);
-	put_section(header, IMAGE_NAMES, &name, 1);
-	put_section(header, IMAGE_NAMES_TABLE, &table, 21);
-	put_section(header, IMAGE_RULES, NULL, 0);
-	put_section(header, IMAGE_SETS, NULL, 0);
-	put_section(header, IMAGE_V4, NULL, 0);
-	put_section(header, IMAGE_V6, NULL, 0);
-	put_section(header, IMAGE_WORDS, words, word_count);
-	put_section(header, IMAGE_GIDS, gids, service.groups.count);
+	for (int i = 0; i < IMAGE_SECTIONS; i++)
+		put_section(header, (enum image_section)i, sections[i].elements,
+		    sections[i].count);
 }
 
 int
