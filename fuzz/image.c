@@ -31,12 +31,13 @@ static void
 read_rules(const struct image *image, struct image_range rules)
 {
 	const struct addr peers[] = { { .family = ADDR_V4 },
-		{ .family = ADDR_V6, .bytes = { 0x20, 0x01 } } };
+		{ .family = ADDR_V6, .bytes = { 0x20, 0x01 } },
+		{ .family = ADDR_V6, .bytes = { 0xfe, 0x80 }, .scope = 3 } };
 
 	for (uint32_t i = 0; i < rules.count; i++)
 		read_text(
 		    image, image_rule(image, rules.first + i)->place.file);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		acl_decide(image, rules, &peers[i]);
 }
 

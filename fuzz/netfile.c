@@ -16,12 +16,17 @@ struct seen {
 };
 
 static void
-note_prefix(void *context, const struct prefix *prefix)
+note_prefix(void *context, const struct prefix *prefix, struct text zone,
+    struct place place)
 {
 	struct seen *seen = context;
 	struct addr masked = prefix->addr;
 
 	if (prefix->bits > (prefix->addr.family == ADDR_V4 ? 32 : 128))
+		abort();
+	if (place.line <= seen->last_line ||
+	    zone.length > IMAGE_INTERFACE_MAX ||
+	    (zone.length > 0 && !addr_is_link_local(&prefix->addr)))
 		abort();
 	addr_mask(&masked, prefix->bits);
 	if (memcmp(masked.bytes, prefix->addr.bytes, sizeof(masked.bytes)) != 0)

@@ -240,21 +240,6 @@ addr_is_link_local(const struct addr *addr)
 }
 
 uint32_t
-addr_zone_number(const char *text, size_t length)
-{
-	uint64_t number = 0;
-
-	if (length == 0 || length > 10 || text[0] == '0')
-		return 0;
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return 0;
-		number = number * 10 + (uint64_t)(text[i] - '0');
-	}
-	return number <= INT32_MAX ? (uint32_t)number : 0;
-}
-
-uint32_t
 addr_v4(const struct addr *addr)
 {
 	return (uint32_t)addr->bytes[0] << 24 | (uint32_t)addr->bytes[1] << 16 |

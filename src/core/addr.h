@@ -56,6 +56,10 @@ enum prefix_error {
 	PREFIX_BAD_ADDRESS,
 	PREFIX_BAD_BITS,
 	PREFIX_HOST_BITS_SET, /* 192.0.2.1/24: which of the two is meant? */
+	/* core/zone.h alone */
+	PREFIX_BAD_ZONE, /* what stands behind % can be no interface's */
+	PREFIX_ZONE_BEHIND, /* fe80::/64%eth0 */
+	PREFIX_ZONE_OF_ALL, /* of an address that is the same on every link */
 };
 
 /* Reads ADDRESS or ADDRESS/BITS. An IPv4-mapped prefix needs /96 or more. */
@@ -67,12 +71,6 @@ void addr_mask(struct addr *addr, unsigned bits);
 
 /* Whether it is of fe80::/10, which every link has for itself. */
 bool addr_is_link_local(const struct addr *addr);
-
-/*
- * The interface index that a zone's text is, or 0 if it is none, but perhaps
- * a name: no sign, no leading zero, 1 to 2^31 - 1.
- */
-uint32_t addr_zone_number(const char *text, size_t length);
 
 /* An IPv4 address as a number in host order. */
 uint32_t addr_v4(const struct addr *addr);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/zone.h"
+
 enum { SHOWN_BYTES = 64 };
 
 void
@@ -93,25 +95,32 @@ complaint_shown_length(struct text text)
 static void
 add_host_bits(struct complaint *complaint, struct text word)
 {
-	char address[ADDR_TEXT_BYTES];
-	const char *slash = memchr(word.bytes, '/', word.length);
-	size_t length = (size_t)(slash - word.bytes);
-	struct text bits = { slash, word.length - length };
+	char address[ZONE_ADDRESS_BYTES > ADDR_TEXT_BYTES ? ZONE_ADDRESS_BYTES
+							  : ADDR_TEXT_BYTES];
+	struct text zone;
 	struct addr addr;
 	unsigned count = 0;
 
-	if (!addr_parse(&addr, word.bytes, length))
+	if (zone_cut(word, address, &zone) != PREFIX_OK)
 		return;
-	for (size_t i = 1; i < bits.length; i++)
-		count = count * 10 + (unsigned)(bits.bytes[i] - '0');
-	if (addr.family == ADDR_V4 && memchr(word.bytes, ':', length) != NULL)
+
+	char *slash = strchr(address, '/');
+
+	if (slash == NULL ||
+	    !addr_parse(&addr, address, (size_t)(slash - address)))
+		return;
+	for (const char *digit = slash + 1; *digit != '\0'; digit++)
+		count = count * 10 + (unsigned)(*digit - '0');
+	*slash = '\0';
+	if (addr.family == ADDR_V4 && strchr(address, ':') != NULL)
 		count -= 96;
 	addr_mask(&addr, count);
 	addr_format(&addr, address);
 	complaint_add(complaint,
-	    "'%.*s' has bits set behind its length: write %s/%u for the "
+	    "'%.*s' has bits set behind its length: write %s%s%.*s/%u for the "
 	    "network or leave the length out for the host",
-	    SHOWN(word), address, count);
+	    SHOWN(word), address, zone.length > 0 ? "%" : "", SHOWN(zone),
+	    count);
 }
 
 void
@@ -135,6 +144,24 @@ complaint_of_prefix(struct complaint *complaint, enum prefix_error error,
 		break;
 	case PREFIX_HOST_BITS_SET:
 		add_host_bits(complaint, word);
+		break;
+	case PREFIX_BAD_ZONE:
+		complaint_add(complaint,
+		    "'%.*s' has no zone behind its %%: the name of an "
+		    "interface, or its number",
+		    SHOWN(word));
+		break;
+	case PREFIX_ZONE_BEHIND:
+		complaint_add(complaint,
+		    "'%.*s' has its zone behind its length: write it before, "
+		    "as in fe80::%%eth0/64",
+		    SHOWN(word));
+		break;
+	case PREFIX_ZONE_OF_ALL:
+		complaint_add(complaint,
+		    "'%.*s' has a zone, but only addresses of fe80::/10 have "
+		    "one",
+		    SHOWN(word));
 		break;
 	}
 }

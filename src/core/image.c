@@ -17,6 +17,7 @@ static const size_t element_bytes[IMAGE_SECTIONS] = {
 	[IMAGE_SETS] = sizeof(struct image_set),
 	[IMAGE_V4] = sizeof(struct image_v4),
 	[IMAGE_V6] = sizeof(struct image_v6),
+	[IMAGE_SCOPED] = sizeof(struct image_scoped),
 	[IMAGE_WORDS] = sizeof(struct image_text),
 	[IMAGE_GIDS] = sizeof(uint32_t),
 	[IMAGE_HOURS] = sizeof(struct image_hours),
@@ -82,6 +83,12 @@ const struct image_v6 *
 image_v6(const struct image *image, uint32_t index)
 {
 	return element(image, IMAGE_V6, index);
+}
+
+const struct image_scoped *
+image_scoped(const struct image *image, uint32_t index)
+{
+	return element(image, IMAGE_SCOPED, index);
 }
 
 uint32_t
@@ -181,6 +188,38 @@ range_has_v6(
 	return false;
 }
 
+/* In the order of the link, and of the address on it. */
+static int
+compare_scoped(const struct addr *addr, const struct image_scoped *interval)
+{
+	if (addr->scope != interval->scope)
+		return addr->scope < interval->scope ? -1 : 1;
+	if (memcmp(addr->bytes, interval->v6.first, 16) < 0)
+		return -1;
+	return memcmp(addr->bytes, interval->v6.last, 16) > 0 ? 1 : 0;
+}
+
+static bool
+range_has_scoped(const struct image *image, struct image_range range,
+    const struct addr *addr)
+{
+	uint32_t low = range.first;
+	uint32_t high = range.first + range.count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = compare_scoped(addr, image_scoped(image, middle));
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
 bool
 image_set_has(const struct image *image, uint32_t set, const struct addr *addr)
 {
@@ -189,6 +228,7 @@ image_set_has(const struct image *image, uint32_t set, const struct addr *addr)
 	if (addr->family == ADDR_V4)
 		return range_has_v4(image, intervals->v4, addr_v4(addr));
 	if (addr->family == ADDR_V6)
-		return range_has_v6(image, intervals->v6, addr->bytes);
+		return range_has_v6(image, intervals->v6, addr->bytes) ||
+		    range_has_scoped(image, intervals->scoped, addr);
 	return false;
 }

@@ -74,10 +74,15 @@ struct image_rule {
 	uint8_t unused[2];
 };
 
-/* Sorted intervals that do not touch each other, both ends inclusive. */
+/*
+ * Sorted intervals that do not touch each other, both ends inclusive. Those of
+ * v6 have their members on every link; scoped ones are of one link each,
+ * sorted by it first.
+ */
 struct image_set {
 	struct image_range v4;
 	struct image_range v6;
+	struct image_range scoped;
 };
 
 struct image_v4 {
@@ -86,6 +91,11 @@ struct image_v4 {
 
 struct image_v6 {
 	uint8_t first[16], last[16]; /* network order */
+};
+
+struct image_scoped {
+	struct image_v6 v6;
+	uint32_t scope; /* the number of an interface, not 0 */
 };
 
 #define IMAGE_LISTEN_FREEBIND 0x01u /* also if it is nobody's address yet */
@@ -263,6 +273,7 @@ enum image_section {
 	IMAGE_SETS,
 	IMAGE_V4,
 	IMAGE_V6,
+	IMAGE_SCOPED,
 	IMAGE_WORDS, /* struct image_text */
 	IMAGE_GIDS, /* uint32_t */
 	IMAGE_HOURS,
@@ -321,6 +332,8 @@ const struct image_rule *image_rule(const struct image *image, uint32_t index);
 const struct image_set *image_set(const struct image *image, uint32_t index);
 const struct image_v4 *image_v4(const struct image *image, uint32_t index);
 const struct image_v6 *image_v6(const struct image *image, uint32_t index);
+const struct image_scoped *
+image_scoped(const struct image *image, uint32_t index);
 /* The service that entry `index` of the names table belongs to. */
 uint32_t image_name_service(const struct image *image, uint32_t index);
 uint32_t image_gid(const struct image *image, uint32_t index);

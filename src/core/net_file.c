@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/complaint.h"
+#include "core/zone.h"
 
 /* Longer than any address, so that what is cut would be refused as well. */
 enum { WORD_SHOWN = 80 };
@@ -80,6 +81,7 @@ read_line(
     struct text line, struct place place, const struct net_file_reader *reader)
 {
 	struct prefix prefix;
+	struct text zone;
 	enum prefix_error error;
 	size_t at = skip_blanks(line, 0);
 	size_t behind;
@@ -89,13 +91,14 @@ read_line(
 		return;
 	word = word_at(line, at);
 	behind = skip_blanks(line, at + word.length);
-	error = prefix_parse(&prefix, word.bytes, word.length);
+	error = zone_prefix_parse(&prefix, &zone, word);
 	if (error == PREFIX_OK && behind < line.length &&
 	    !begins_comment(line.bytes[behind])) {
 		at = behind;
 		word = word_at(line, at);
 	} else if (error == PREFIX_OK) {
-		reader->prefix(reader->context, &prefix);
+		place.column = (uint32_t)at + 1;
+		reader->prefix(reader->context, &prefix, zone, place);
 		return;
 	}
 	place.column = (uint32_t)at + 1;

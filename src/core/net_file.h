@@ -13,7 +13,9 @@
  * usual published lists can be used as they are.
  */
 struct net_file_reader {
-	void (*prefix)(void *context, const struct prefix *prefix);
+	/* The zone is empty for most; it is of the text. */
+	void (*prefix)(void *context, const struct prefix *prefix,
+	    struct text zone, struct place place);
 	/* Of each line that is none; the message is printable ASCII. */
 	void (*problem)(void *context, struct place place, const char *message);
 	void *context;

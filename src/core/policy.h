@@ -47,6 +47,7 @@ enum policy_match_kind {
 struct policy_match {
 	enum policy_match_kind kind;
 	struct prefix prefix;
+	struct text zone; /* of a link-local prefix; empty: on every link */
 	uint32_t net; /* index of the net; of none, if a text is lacking */
 	uint32_t path; /* index of the word that is the file's */
 	struct place place;

@@ -66,7 +66,7 @@ take_interface(struct policy_parser *parser, const struct word *value,
     struct policy_listen *listen)
 {
 	listen->interface = value->text;
-	if (!policy_is_interface(value->text)) {
+	if (!zone_is_interface(value->text)) {
 		policy_complain(parser, value->place,
 		    "'%.*s' is not the name of an interface",
 		    SHOWN(value->text));
@@ -172,20 +172,30 @@ read_address(struct policy_parser *parser, const struct word *word,
     struct policy_listen *listen)
 {
 	static const char any[] = "0.0.0.0";
-	char address[POLICY_ADDRESS_BYTES];
+	struct complaint complaint = { .length = 0 };
+	char address[ZONE_ADDRESS_BYTES];
+	enum prefix_error error;
 
 	if (policy_text_is(word->text, "*"))
 		return addr_parse(&listen->addr, any, sizeof(any) - 1);
 	listen->zone.place = word->place;
-	if (!policy_cut_zone(parser, word, address, &listen->zone.text))
-		return false;
-	if (addr_parse(&listen->addr, address, strlen(address)))
-		return policy_takes_zone(
-		    parser, word, &listen->addr, listen->zone.text);
-	policy_complain(parser, word->place,
-	    "'%.*s' is not an address: write an IPv4 or IPv6 address, * for "
-	    "all of IPv4 or :: for all of IPv6",
-	    SHOWN(word->text));
+	error = zone_cut(word->text, address, &listen->zone.text);
+	if (error == PREFIX_OK &&
+	    !addr_parse(&listen->addr, address, strlen(address)))
+		error = PREFIX_BAD_ADDRESS;
+	else if (error == PREFIX_OK &&
+	    !zone_fits(&listen->addr, listen->zone.text))
+		error = PREFIX_ZONE_OF_ALL;
+	if (error == PREFIX_OK)
+		return true;
+	if (error == PREFIX_BAD_ADDRESS)
+		complaint_add(&complaint,
+		    "'%.*s' is not an address: write an IPv4 or IPv6 address, "
+		    "* for all of IPv4 or :: for all of IPv6",
+		    SHOWN(word->text));
+	else
+		complaint_of_prefix(&complaint, error, word->text, "");
+	policy_complain(parser, word->place, "%s", complaint.text);
 	return false;
 }
 

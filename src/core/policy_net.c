@@ -10,11 +10,11 @@
 
 static bool
 read_prefix(struct policy_parser *parser, const struct word *word,
-    const char *others, struct prefix *prefix)
+    const char *others, struct policy_match *match)
 {
 	struct complaint complaint = { .length = 0 };
 	enum prefix_error error =
-	    prefix_parse(prefix, word->text.bytes, word->text.length);
+	    zone_prefix_parse(&match->prefix, &match->zone, word->text);
 
 	if (error == PREFIX_OK)
 		return true;
@@ -89,7 +89,7 @@ take_member(struct policy_parser *parser, const struct word *word, uint32_t net)
 		match.kind = POLICY_MATCH_NET;
 		if (!find_member(parser, word, net, &match.net))
 			return;
-	} else if (!read_prefix(parser, word, " or @set", &match.prefix)) {
+	} else if (!read_prefix(parser, word, " or @set", &match)) {
 		return;
 	}
 	add_member(parser, net, &match);
@@ -179,7 +179,7 @@ read_match(struct policy_parser *parser, const struct word *word,
 		.place = word->place };
 	*net = (struct text){ "", 0 };
 	if (!names_net(word->text))
-		return read_prefix(parser, word, others, &match->prefix);
+		return read_prefix(parser, word, others, match);
 	match->kind = POLICY_MATCH_NET;
 	*net = behind_at_sign(word->text);
 	return true;

@@ -10,6 +10,7 @@
 #include "core/policy_index.h"
 #include "core/policy_parse.h"
 #include "core/policy_suggest.h"
+#include "core/zone.h"
 
 /* What the files of the parser share; nobody else includes this. */
 
@@ -23,7 +24,6 @@
 #define BLOCK_INCLUDED 0x40u /* the top level of an included file */
 
 #define POLICY_ROWS_MAX 96
-#define POLICY_ADDRESS_BYTES 64 /* of an address and length, NUL included */
 #define POLICY_WORD_MAX 4095 /* bytes of one word: a path's limit */
 
 /* One line that holds a directive. */
@@ -201,19 +201,6 @@ struct text policy_fold(struct policy_parser *parser, struct text text);
 /* A name of our own: 1 to POLICY_LABEL_MAX letters, digits, '-', '_', '.'. */
 #define POLICY_LABEL_MAX 63
 bool policy_is_label(struct text text);
-
-/* policy_zone.c: interfaces, and the zone of a link-local address */
-/* Whether an interface may be called so (1 to 15 bytes, ip-link(8)). */
-bool policy_is_interface(struct text text);
-/*
- * Cuts `%ZONE` out of an address, with or without a length behind it; an
- * empty zone: it has none. False after a complaint of what cannot be one.
- */
-bool policy_cut_zone(struct policy_parser *parser, const struct word *word,
-    char address[POLICY_ADDRESS_BYTES], struct text *zone);
-/* Whether an address may have this zone; complains if not. */
-bool policy_takes_zone(struct policy_parser *parser, const struct word *word,
-    const struct addr *addr, struct text zone);
 
 /* policy_parse.c */
 /* Reads one of the texts from its begin to its end. */

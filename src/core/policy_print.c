@@ -163,13 +163,14 @@ printer_zoned(
 }
 
 void
-printer_prefix(struct policy_printer *printer, const struct prefix *prefix)
+printer_prefix(struct policy_printer *printer, const struct policy_match *match)
 {
+	const struct prefix *prefix = &match->prefix;
 	unsigned whole = prefix->addr.family == ADDR_V4 ? 32 : 128;
 	char address[ADDR_TEXT_BYTES];
 
 	addr_format(&prefix->addr, address);
-	printer_plain(printer, address);
+	printer_zoned(printer, address, match->zone);
 	if (prefix->bits == whole)
 		return;
 	printer_put(printer, "/");

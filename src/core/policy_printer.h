@@ -44,8 +44,8 @@ void printer_duration(struct policy_printer *printer, uint32_t ms);
 /* An address, and the zone that it has, if it has one. */
 void printer_zoned(
     struct policy_printer *printer, const char *address, struct text zone);
-void
-printer_prefix(struct policy_printer *printer, const struct prefix *prefix);
+void printer_prefix(
+    struct policy_printer *printer, const struct policy_match *match);
 /* The block that the row opens, behind what was written of its line. */
 void printer_block(struct policy_printer *printer);
 

@@ -12,6 +12,7 @@ struct cover_key {
 	uint8_t family; /* 0: a net */
 	uint8_t bits;
 	uint8_t bytes[16];
+	char zone[IMAGE_INTERFACE_MAX + 1]; /* of the prefix, or zeros */
 };
 
 struct covers {
@@ -22,7 +23,7 @@ struct covers {
 };
 
 static struct cover_key
-key_of_prefix(const struct prefix *prefix, unsigned bits)
+key_of_prefix(const struct prefix *prefix, unsigned bits, struct text zone)
 {
 	struct cover_key key = { .family = prefix->addr.family,
 		.bits = (uint8_t)bits };
@@ -30,6 +31,7 @@ key_of_prefix(const struct prefix *prefix, unsigned bits)
 
 	addr_mask(&addr, bits);
 	memcpy(key.bytes, addr.bytes, sizeof(key.bytes));
+	memcpy(key.zone, zone.bytes, zone.length);
 	return key;
 }
 
@@ -39,7 +41,8 @@ key_of(const struct policy_match *match)
 	struct cover_key key = { .family = ADDR_NONE };
 
 	if (match->kind == POLICY_MATCH_PREFIX)
-		return key_of_prefix(&match->prefix, match->prefix.bits);
+		return key_of_prefix(
+		    &match->prefix, match->prefix.bits, match->zone);
 	memcpy(key.bytes, &match->net, sizeof(match->net));
 	return key;
 }
@@ -56,10 +59,21 @@ lengths_of(struct covers *covers, const struct prefix *prefix)
 	return covers->has_length[prefix->addr.family == ADDR_V6];
 }
 
+/* An earlier rule for the first `bits` bits of this one, on these links. */
+static const struct policy_entry *
+find_prefix(const struct covers *covers, const struct policy_match *match,
+    unsigned bits, struct text zone)
+{
+	struct cover_key key = key_of_prefix(&match->prefix, bits, zone);
+
+	return policy_index_find(&covers->seen, text_of(&key));
+}
+
 /* The line of an earlier rule that covers this one, or 0. */
 static uint32_t
 covered_by(struct covers *covers, const struct policy_match *match)
 {
+	const struct text every_link = { "", 0 };
 	const struct policy_entry *entry;
 	struct cover_key key;
 
@@ -75,8 +89,9 @@ covered_by(struct covers *covers, const struct policy_match *match)
 	for (unsigned bits = 0; bits <= match->prefix.bits; bits++) {
 		if (!lengths_of(covers, &match->prefix)[bits])
 			continue;
-		key = key_of_prefix(&match->prefix, bits);
-		entry = policy_index_find(&covers->seen, text_of(&key));
+		entry = find_prefix(covers, match, bits, every_link);
+		if (entry == NULL)
+			entry = find_prefix(covers, match, bits, match->zone);
 		if (entry != NULL)
 			return entry->place.line;
 	}

@@ -58,7 +58,7 @@ put_match(struct policy_printer *printer, const struct policy_match *match)
 		printer_plain(printer, "any");
 		break;
 	case POLICY_MATCH_PREFIX:
-		printer_prefix(printer, &match->prefix);
+		printer_prefix(printer, match);
 		break;
 	case POLICY_MATCH_NET:
 		printer_marked(

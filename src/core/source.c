@@ -158,6 +158,32 @@ source_table_init(struct source_table *table, void *memory, uint32_t capacity,
 	}
 }
 
+/*
+ * A link-local address is another host's on another link, so its link counts
+ * too. Its number stands where such addresses have zeros (RFC 4291, 2.5.6);
+ * what a host has there instead makes it no other source.
+ */
+enum { LINK_AT = 4, LINK_BYTES = 4 };
+
+static void
+put_link(uint8_t bytes[16], uint32_t scope)
+{
+	for (unsigned i = 0; i < LINK_BYTES; i++)
+		bytes[LINK_AT + i] = (uint8_t)(scope >> (24 - 8 * i));
+}
+
+uint32_t
+source_key_link(const struct source_key *key)
+{
+	const struct addr addr = { .family = key->family,
+		.bytes = { key->bytes[0], key->bytes[1] } };
+	uint32_t scope = 0;
+
+	for (unsigned i = 0; i < LINK_BYTES; i++)
+		scope = scope << 8 | key->bytes[LINK_AT + i];
+	return addr_is_link_local(&addr) ? scope : 0;
+}
+
 struct source_key
 source_key(
     const struct addr *addr, unsigned v4_bits, unsigned v6_bits, uint32_t scope)
@@ -167,6 +193,8 @@ source_key(
 
 	addr_mask(&masked, addr->family == ADDR_V4 ? v4_bits : v6_bits);
 	memcpy(key.bytes, masked.bytes, sizeof(key.bytes));
+	if (addr->scope != 0 && addr_is_link_local(addr))
+		put_link(key.bytes, addr->scope);
 	return key;
 }
 

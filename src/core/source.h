@@ -32,7 +32,7 @@ enum source_count {
 #define SOURCE_HASH_KEY_BYTES 16u
 
 struct source_key {
-	uint8_t bytes[16]; /* of the address, masked */
+	uint8_t bytes[16]; /* of the address, masked; see source_key_link */
 	uint32_t scope; /* what else it is counted for: a service, or 0 */
 	uint8_t family;
 	uint8_t unused[3]; /* zero: the key is hashed and compared whole */
@@ -86,6 +86,9 @@ source_table_init(struct source_table *table, void *memory, uint32_t capacity,
 /* The key of an address's first v4_bits or v6_bits bits. */
 struct source_key source_key(const struct addr *addr, unsigned v4_bits,
     unsigned v6_bits, uint32_t scope);
+
+/* The link of a link-local source, by its number; 0: it is no such source. */
+uint32_t source_key_link(const struct source_key *key);
 
 /* How many bits of an address tell sources apart. */
 struct source_bits {

@@ -17,6 +17,7 @@ source_key_carry(struct source_key *key, struct source_bits to_bits,
 	if (is_v4 ? to_bits.v4 > from_bits.v4 : to_bits.v6 > from_bits.v6)
 		return false;
 	memcpy(addr.bytes, key->bytes, sizeof(addr.bytes));
+	addr.scope = source_key_link(key);
 	*key = source_key(&addr, to_bits.v4, to_bits.v6, key->scope);
 	return true;
 }

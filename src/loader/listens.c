@@ -8,6 +8,8 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "core/zone.h"
+
 static uint32_t
 index_of(struct text name)
 {
@@ -22,7 +24,7 @@ index_of(struct text name)
 uint32_t
 load_zone(struct load *load, struct text zone, struct place place)
 {
-	uint32_t index = addr_zone_number(zone.bytes, zone.length);
+	uint32_t index = zone_number(zone);
 
 	if (index != 0 || zone.length == 0 || load->options->skips_system)
 		return index;

@@ -78,6 +78,9 @@ void load_listens(struct load *load);
  * zone, or after a problem, or if the system is not to be asked.
  */
 uint32_t load_zone(struct load *load, struct text zone, struct place place);
+/* Adds a prefix to the set that is being built. */
+void load_prefix(struct load *load, const struct prefix *prefix,
+    struct text zone, struct place place);
 /* When it may be used, and through which listeners. */
 void load_access(struct load *load, const struct policy_service *from,
     struct image_service *to);

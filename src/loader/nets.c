@@ -10,12 +10,23 @@
 #include "core/net_file.h"
 #include "sys/fd.h"
 
-static void
-add_prefix(void *context, const struct prefix *prefix)
+/* One whose link has no number here, since nobody is asked, has no members. */
+void
+load_prefix(struct load *load, const struct prefix *prefix, struct text zone,
+    struct place place)
 {
-	struct load *load = context;
+	struct prefix scoped = *prefix;
 
-	sets_add_prefix(&load->build, prefix);
+	scoped.addr.scope = load_zone(load, zone, place);
+	if (zone.length == 0 || scoped.addr.scope != 0)
+		sets_add_prefix(&load->build, &scoped);
+}
+
+static void
+add_prefix(void *context, const struct prefix *prefix, struct text zone,
+    struct place place)
+{
+	load_prefix(context, prefix, zone, place);
 }
 
 static void
@@ -72,7 +83,7 @@ add_member(struct load *load, const struct policy_match *match, uint32_t net)
 		sets_add_all(&load->build);
 		break;
 	case POLICY_MATCH_PREFIX:
-		sets_add_prefix(&load->build, &match->prefix);
+		load_prefix(load, &match->prefix, match->zone, match->place);
 		break;
 	case POLICY_MATCH_NET:
 		/* The parser takes earlier nets only. */

@@ -48,7 +48,8 @@ load_rules(struct load *load)
 			rule.kind = IMAGE_RULE_ANY;
 			break;
 		case POLICY_MATCH_PREFIX:
-			sets_add_prefix(&load->build, &from->match.prefix);
+			load_prefix(load, &from->match.prefix, from->match.zone,
+			    from->match.place);
 			rule.set = sets_end(&load->build);
 			break;
 		case POLICY_MATCH_NET:

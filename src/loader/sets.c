@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void
+set_v6(struct image_v6 *interval, const struct prefix *prefix)
+{
+	memcpy(interval->first, prefix->addr.bytes, 16);
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned kept = prefix->bits > i * 8 ? prefix->bits - i * 8 : 0;
+
+		interval->last[i] = prefix->addr.bytes[i];
+		if (kept < 8)
+			interval->last[i] |= (uint8_t)(0xffu >> kept);
+	}
+}
+
 void
 sets_add_prefix(struct build *build, const struct prefix *prefix)
 {
@@ -22,16 +35,14 @@ sets_add_prefix(struct build *build, const struct prefix *prefix)
 		return;
 	}
 
-	struct image_v6 *added = build_add(build, IMAGE_V6, 1);
+	if (prefix->addr.scope != 0) {
+		struct image_scoped *scoped = build_add(build, IMAGE_SCOPED, 1);
 
-	memcpy(added->first, prefix->addr.bytes, 16);
-	for (unsigned i = 0; i < 16; i++) {
-		unsigned kept = prefix->bits > i * 8 ? prefix->bits - i * 8 : 0;
-
-		added->last[i] = prefix->addr.bytes[i];
-		if (kept < 8)
-			added->last[i] |= (uint8_t)(0xffu >> kept);
+		scoped->scope = prefix->addr.scope;
+		set_v6(&scoped->v6, prefix);
+		return;
 	}
+	set_v6(build_add(build, IMAGE_V6, 1), prefix);
 }
 
 void
@@ -69,6 +80,7 @@ sets_add_set(struct build *build, uint32_t set)
 
 	add_range(build, IMAGE_V4, built.v4);
 	add_range(build, IMAGE_V6, built.v6);
+	add_range(build, IMAGE_SCOPED, built.scoped);
 }
 
 static int
@@ -141,6 +153,35 @@ merge_v6(struct image_v6 *all, uint32_t count)
 	return kept;
 }
 
+static int
+compare_scoped(const void *left, const void *right)
+{
+	const struct image_scoped *a = left;
+	const struct image_scoped *b = right;
+
+	if (a->scope != b->scope)
+		return a->scope < b->scope ? -1 : 1;
+	return compare_v6(&a->v6, &b->v6);
+}
+
+static uint32_t
+merge_scoped(struct image_scoped *all, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	qsort(all, count, sizeof(all[0]), compare_scoped);
+	for (uint32_t i = 0; i < count; i++) {
+		struct image_scoped *last = kept > 0 ? &all[kept - 1] : NULL;
+
+		if (last == NULL || last->scope != all[i].scope ||
+		    is_apart(last->v6.last, all[i].v6.first))
+			all[kept++] = all[i];
+		else if (memcmp(all[i].v6.last, last->v6.last, 16) > 0)
+			memcpy(last->v6.last, all[i].v6.last, 16);
+	}
+	return kept;
+}
+
 /* What stands behind the range of the last set, to be merged. */
 static struct image_range
 rest_of(const struct build *build, enum image_section section,
@@ -165,6 +206,8 @@ sets_end(struct build *build)
 {
 	struct image_v4 *v4 = (void *)build->sections[IMAGE_V4].bytes;
 	struct image_v6 *v6 = (void *)build->sections[IMAGE_V6].bytes;
+	struct image_scoped *scoped =
+	    (void *)build->sections[IMAGE_SCOPED].bytes;
 	uint32_t index = build_count(build, IMAGE_SETS);
 	struct image_set last = { .v4 = { .count = 0 } };
 	struct image_set set;
@@ -173,12 +216,17 @@ sets_end(struct build *build)
 		last = *set_at(build, index - 1);
 	set.v4 = rest_of(build, IMAGE_V4, last.v4);
 	set.v6 = rest_of(build, IMAGE_V6, last.v6);
+	set.scoped = rest_of(build, IMAGE_SCOPED, last.scoped);
 	if (set.v4.count > 1)
 		set.v4.count = merge_v4(v4 + set.v4.first, set.v4.count);
 	if (set.v6.count > 1)
 		set.v6.count = merge_v6(v6 + set.v6.first, set.v6.count);
+	if (set.scoped.count > 1)
+		set.scoped.count =
+		    merge_scoped(scoped + set.scoped.first, set.scoped.count);
 	cut(build, IMAGE_V4, set.v4);
 	cut(build, IMAGE_V6, set.v6);
+	cut(build, IMAGE_SCOPED, set.scoped);
 	*(struct image_set *)build_add(build, IMAGE_SETS, 1) = set;
 	return index;
 }

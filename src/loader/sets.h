@@ -11,6 +11,7 @@
 
 /* All addresses of both families. */
 void sets_add_all(struct build *build);
+/* With the scope of its address: members on that link alone. */
 void sets_add_prefix(struct build *build, const struct prefix *prefix);
 /* All of a set that is built already. */
 void sets_add_set(struct build *build, uint32_t set);

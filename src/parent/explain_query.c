@@ -11,6 +11,7 @@
 
 #include "core/moment.h"
 #include "core/policy_suggest.h"
+#include "core/zone.h"
 
 #define QUERY_BYTES 1024
 
@@ -77,7 +78,7 @@ take_addr(struct reading *reading, const char *value)
 		    "'%s' is an address of every link: add which, as in "
 		    "%s%%eth0",
 		    value, value);
-	peer->scope = addr_zone_number(zone, strlen(zone));
+	peer->scope = zone_number((struct text){ zone, strlen(zone) });
 	if (peer->scope == 0)
 		peer->scope = if_nametoindex(zone);
 	return peer->scope != 0 ||

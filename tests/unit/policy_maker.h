@@ -183,6 +183,16 @@ draw_account(struct maker *maker)
 	maker_word(maker, PICK(maker, accounts));
 }
 
+static inline void
+draw_link_local(struct maker *maker)
+{
+	static const char *const prefixes[] = { "fe80::%eth0/64", "fe80::1%7",
+		"FE80::%br-1.2/10", "fe80::1%eth0/128", "febf::%1/16",
+		"fe80::/10" };
+
+	maker_plain(maker, "%s", PICK(maker, prefixes));
+}
+
 /* With no bits behind its length, in one of the ways to write it. */
 static inline void
 draw_prefix(struct maker *maker)
@@ -192,6 +202,11 @@ draw_prefix(struct maker *maker)
 	uint32_t bits = maker_between(maker, 0, whole);
 	struct addr addr = { .family = is_v4 ? ADDR_V4 : ADDR_V6 };
 	char text[ADDR_TEXT_BYTES];
+
+	if (maker_below(maker, 12) == 0) {
+		draw_link_local(maker);
+		return;
+	}
 
 	for (uint32_t i = 0; i < whole / 8; i++)
 		addr.bytes[i] = maker_below(maker, 3) == 0

@@ -51,6 +51,7 @@ is_same_match(const struct policy *l, const struct policy_match *left,
 		    l->words[left->path].text, r->words[right->path].text);
 	return left->kind == POLICY_MATCH_ANY ||
 	    (left->prefix.bits == right->prefix.bits &&
+		is_same_text(left->zone, right->zone) &&
 		memcmp(&left->prefix.addr, &right->prefix.addr,
 		    sizeof(left->prefix.addr)) == 0);
 }

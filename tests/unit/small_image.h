@@ -45,6 +45,17 @@ small_add(struct build *build, const char *text)
 	sets_add_prefix(build, &prefix);
 }
 
+/* On one link alone. */
+static inline void
+small_add_scoped(struct build *build, const char *text, uint32_t scope)
+{
+	struct prefix prefix;
+
+	assert_int_equal(prefix_parse(&prefix, text, strlen(text)), PREFIX_OK);
+	prefix.addr.scope = scope;
+	sets_add_prefix(build, &prefix);
+}
+
 /* `set` UINT32_MAX: the rule is for any address. */
 static inline void
 small_rule(struct build *build, bool is_allow, uint32_t set)

@@ -25,6 +25,9 @@ put_rest(struct build *build)
 	small_add(build, "192.0.2.1");
 	small_add(build, "2001:db8::/32");
 	small_add(build, "2001:dba::/32");
+	small_add_scoped(build, "fe80::/64", 3);
+	small_add_scoped(build, "fe80::5", 2);
+	small_add_scoped(build, "fe80::7", 2);
 	sets_end(build);
 	small_add(build, "198.51.100.0/24");
 	sets_end(build);

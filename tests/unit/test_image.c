@@ -58,6 +58,16 @@ set_has(const struct image *image, uint32_t set, const char *text)
 	return image_set_has(image, set, &addr);
 }
 
+static bool
+set_has_on(
+    const struct image *image, uint32_t set, const char *text, uint32_t scope)
+{
+	struct addr addr = small_addr(text);
+
+	addr.scope = scope;
+	return image_set_has(image, set, &addr);
+}
+
 static void
 test_sets(void **state)
 {
@@ -84,6 +94,14 @@ test_sets(void **state)
 	assert_false(set_has(&image, 0, "2001:db9::"));
 	assert_false(
 	    set_has(&image, 0, "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff"));
+	assert_int_equal(image_set(&image, 0)->scoped.count, 3);
+	assert_true(set_has_on(&image, 0, "fe80::5", 2));
+	assert_false(set_has_on(&image, 0, "fe80::6", 2));
+	assert_true(set_has_on(&image, 0, "fe80::6", 3));
+	assert_false(set_has_on(&image, 0, "fe80::5", 1));
+	assert_false(set_has_on(&image, 0, "fe80::5", 4));
+	assert_false(set_has_on(&image, 0, "fe80::5", 0));
+	assert_false(set_has_on(&image, 1, "fe80::5", 2));
 	assert_false(set_has(&image, 1, "10.0.0.0"));
 	assert_true(set_has(&image, 1, "198.51.100.9"));
 	assert_false(set_has(&image, 1, "2001:db8::"));
@@ -181,7 +199,9 @@ read_listen(const struct image *image, const struct image_listen *listen)
 static unsigned
 read_all(const struct image *image)
 {
-	const struct addr peer = small_addr("2001:db8::1");
+	const struct addr peer = {
+		.family = ADDR_V6, .bytes = { 0xfe, 0x80, [15] = 6 }, .scope = 3
+	};
 	const struct image_global *global = image_global(image);
 	unsigned sum = read_text(image, global->file) +
 	    read_text(image, global->parser_program);

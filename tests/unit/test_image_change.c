@@ -245,6 +245,19 @@ GLOBAL_CHANGE(v6_overlapping, (void)global;
 GLOBAL_CHANGE(v6_touching, (void)global;
 	      FIRST(build, image_v6, IMAGE_V6)->last[3] = 0xb9)
 
+#define SCOPED(build) FIRST(build, image_scoped, IMAGE_SCOPED)
+
+GLOBAL_CHANGE(scoped_reversed, (void)global; SCOPED(build)[0].v6.first[15] = 6)
+GLOBAL_CHANGE(scoped_touching, (void)global; SCOPED(build)[1].v6.first[15] = 6)
+GLOBAL_CHANGE(scoped_order, (void)global; SCOPED(build)[0].scope = 4)
+GLOBAL_CHANGE(scoped_nowhere, (void)global; SCOPED(build)[0].scope = 0)
+GLOBAL_CHANGE(scoped_apart, (void)global; SCOPED(build)[0].scope = 1)
+GLOBAL_CHANGE(scoped_leftover, (void)global; build_add(build, IMAGE_SCOPED, 1))
+GLOBAL_CHANGE(scoped_shared, (void)global;
+	      FIRST(build, image_set, IMAGE_SETS)[1].scoped.first = 0)
+GLOBAL_CHANGE(scoped_beyond, (void)global;
+	      FIRST(build, image_set, IMAGE_SETS)[1].scoped.count = 1)
+
 static const struct change changes[] = {
 	{ "nothing", nothing, IMAGE_OK },
 	{ "no argv", no_argv, IMAGE_BAD_VALUE },
@@ -372,6 +385,14 @@ static const struct change changes[] = {
 	{ "v6 reversed", v6_reversed, IMAGE_BAD_ORDER },
 	{ "v6 overlapping", v6_overlapping, IMAGE_BAD_ORDER },
 	{ "v6 touching", v6_touching, IMAGE_BAD_ORDER },
+	{ "scoped reversed", scoped_reversed, IMAGE_BAD_ORDER },
+	{ "scoped touching", scoped_touching, IMAGE_BAD_ORDER },
+	{ "scoped out of order", scoped_order, IMAGE_BAD_ORDER },
+	{ "scoped to no link", scoped_nowhere, IMAGE_BAD_ORDER },
+	{ "scoped to another link", scoped_apart, IMAGE_OK },
+	{ "scoped of no set", scoped_leftover, IMAGE_BAD_RANGE },
+	{ "scoped shared", scoped_shared, IMAGE_BAD_RANGE },
+	{ "scoped beyond", scoped_beyond, IMAGE_BAD_RANGE },
 };
 
 static void

@@ -80,6 +80,12 @@ expect_sets(const struct pair *pair, uint32_t left, uint32_t right)
 		assert_memory_equal(image_v4(pair->left, l->v4.first + i),
 		    image_v4(pair->right, r->v4.first + i),
 		    sizeof(struct image_v4));
+	assert_int_equal(l->scoped.count, r->scoped.count);
+	for (uint32_t i = 0; i < l->scoped.count; i++)
+		assert_memory_equal(
+		    image_scoped(pair->left, l->scoped.first + i),
+		    image_scoped(pair->right, r->scoped.first + i),
+		    sizeof(struct image_scoped));
 	for (uint32_t i = 0; i < l->v6.count; i++)
 		assert_memory_equal(image_v6(pair->left, l->v6.first + i),
 		    image_v6(pair->right, r->v6.first + i),

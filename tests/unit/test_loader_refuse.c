@@ -41,6 +41,8 @@ test_refused_to_all(void **state)
 		    "policy:14:8: cannot use directory /etc/passwd: not a "
 		    "directory\n" },
 		{ "service a {\n\tbogus\n\t%s\n}\n", "policy:11:2: " },
+		{ "net n fe80::/10 fe80::%%none0/64\n" SERVICE("a", "\t%s\n"),
+		    "policy:10:17: no interface is called 'none0'\n" },
 		{ "listen fe80::1%%none0\n" SERVICE("a", "\t%s\n"),
 		    "policy:10:8: no interface is called 'none0'\n" },
 	};

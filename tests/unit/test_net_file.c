@@ -18,14 +18,18 @@ struct outcome {
 };
 
 static void
-note_prefix(void *context, const struct prefix *prefix)
+note_prefix(void *context, const struct prefix *prefix, struct text zone,
+    struct place place)
 {
 	struct outcome *outcome = context;
 	char text[ADDR_TEXT_BYTES];
 
+	assert_int_equal(place.file, 7);
+	assert_true(place.line > 0 && place.column > 0);
 	addr_format(&prefix->addr, text);
 	outcome->length += (size_t)snprintf(outcome->said + outcome->length,
-	    sizeof(outcome->said) - outcome->length, "%s/%u\n", text,
+	    sizeof(outcome->said) - outcome->length, "%s%s%.*s/%u\n", text,
+	    zone.length > 0 ? "%" : "", (int)zone.length, zone.bytes,
 	    prefix->bits);
 }
 
@@ -76,6 +80,8 @@ test_taken(void **state)
 	    "192.0.2.0/24\n192.0.2.1/32\n192.0.2.2/32\n");
 	EXPECT("192.0.2.1\r\n\r\n# x\r\n192.0.2.2 # y\r\n192.0.2.3 \r\n",
 	    "192.0.2.1/32\n192.0.2.2/32\n192.0.2.3/32\n");
+	EXPECT("fe80::1%eth0\nfe80::%7/64 # y\nfe80::/10\n",
+	    "fe80::1%eth0/128\nfe80::%7/64\nfe80::/10\n");
 	/* twice, and in any order: sets merge them */
 	EXPECT("10.0.0.2\n10.0.0.1\n10.0.0.2\n",
 	    "10.0.0.2/32\n10.0.0.1/32\n10.0.0.2/32\n");
@@ -119,6 +125,20 @@ test_refused(void **state)
 	EXPECT("\xef\xbb\xbf"
 	       "192.0.2.1\n",
 	    "1:1: " NONE("???192.0.2.1"));
+	EXPECT("fe80::1\x00%eth0\n", "1:1: " NONE("fe80::1?%eth0"));
+	EXPECT("fe80::1%\x1b\n",
+	    "1:1: 'fe80::1%?' has no zone behind its %: the name of an "
+	    "interface, or its number\n");
+	EXPECT("fe80::/64%eth0\n",
+	    "1:1: 'fe80::/64%eth0' has its zone behind its length: write it "
+	    "before, as in fe80::%eth0/64\n");
+	EXPECT("10.0.0.1%eth0\n",
+	    "1:1: '10.0.0.1%eth0' has a zone, but only addresses of fe80::/10 "
+	    "have one\n");
+	EXPECT("fe80::1%eth0/64\n",
+	    "1:1: 'fe80::1%eth0/64' has bits set behind its length: write "
+	    "fe80::%eth0/64 for the network or leave the length out for the "
+	    "host\n");
 	EXPECT("10.0.0.1 \x1b[31m\n", "1:10: " MORE("?[31m"));
 	/* a long word is cut, also inside of UTF-8 */
 	EXPECT("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"

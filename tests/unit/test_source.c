@@ -492,6 +492,50 @@ keys_are_prefixes(void **state)
 	assert_memory_not_equal(&keys[0], &keys[1], sizeof(keys[0]));
 }
 
+static struct source_key
+key_on(const char *text, uint32_t link, unsigned v6_bits)
+{
+	struct addr addr;
+
+	assert_true(addr_parse(&addr, text, strlen(text)));
+	addr.scope = link;
+	return source_key(&addr, 32, v6_bits, 5);
+}
+
+static bool
+same_on(const char *a, uint32_t a_link, const char *b, uint32_t b_link,
+    unsigned v6_bits)
+{
+	struct source_key keys[] = { key_on(a, a_link, v6_bits),
+		key_on(b, b_link, v6_bits) };
+
+	return memcmp(&keys[0], &keys[1], sizeof(keys[0])) == 0;
+}
+
+/* One address on two links is two hosts, however few bits are counted by. */
+static void
+links_are_told_apart(void **state)
+{
+	struct source_key key;
+
+	(void)state;
+	for (unsigned bits = 16; bits <= 128; bits++) {
+		assert_false(same_on("fe80::1", 2, "fe80::1", 3, bits));
+		assert_false(same_on("fe80::1", 2, "fe80::1", 1u << 30, bits));
+		/* Nobody gets into another link's by what he calls himself. */
+		assert_false(same_on("fe80::1", 2, "fe80:0:0:3::1", 3, bits));
+		assert_true(same_on("fe80::1", 2, "fe80:0:0:3::1", 2, bits));
+		key = key_on("fe80::1", 7, bits);
+		assert_int_equal(source_key_link(&key), 7);
+	}
+	assert_true(same_on("fe80::1", 2, "fe80::2", 2, 64));
+	assert_false(same_on("fe80::1", 2, "fe80::2", 2, 128));
+	/* Whoever has an address of everywhere is one, whatever the link. */
+	assert_true(same_on("2001:db8::1", 2, "2001:db8::1", 3, 64));
+	key = key_on("2001:db8:1:2::1", 7, 64);
+	assert_int_equal(source_key_link(&key), 0);
+}
+
 int
 main(void)
 {
@@ -505,6 +549,7 @@ main(void)
 		cmocka_unit_test(penalties_do_not_fill_the_table),
 		cmocka_unit_test(full_only_when_all_are_counted),
 		cmocka_unit_test(keys_are_prefixes),
+		cmocka_unit_test(links_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,10 +193,35 @@ claims_are_still_taken_back(void **state)
 	tables_finish(&tables);
 }
 
+/* A key that is carried is the one that its host has anew. */
+static void
+links_are_carried(void **state)
+{
+	static const struct source_bits bits[] = { { 32, 128 }, { 32, 64 },
+		{ 24, 48 }, { 24, 20 } };
+	const struct addr addr = { .family = ADDR_V6,
+		.bytes = { 0xfe, 0x80, [15] = 1 },
+		.scope = 0x01020304 };
+
+	(void)state;
+	for (size_t from = 0; from < 4; from++)
+		for (size_t to = from; to < 4; to++) {
+			struct source_key key =
+			    source_key(&addr, bits[from].v4, bits[from].v6, 7);
+			struct source_key anew =
+			    source_key(&addr, bits[to].v4, bits[to].v6, 7);
+
+			assert_true(
+			    source_key_carry(&key, bits[to], bits[from]));
+			assert_memory_equal(&key, &anew, sizeof(key));
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(links_are_carried),
 		cmocka_unit_test(penalties_and_rates_stay_and_counts_do_not),
 		cmocka_unit_test(a_network_has_the_worst_of_its_hosts),
 		cmocka_unit_test(a_host_does_not_pay_for_its_network),
