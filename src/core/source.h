@@ -48,6 +48,7 @@ struct source {
 	struct rate_bucket rate; /* what it spent */
 	int64_t penalty_ms; /* it is penalised until then */
 	uint32_t claims, claim; /* where core/claim last wrote of it */
+	uint32_t ban; /* where core/ban did */
 };
 
 #define SOURCE_TERMS 256u
