@@ -260,7 +260,8 @@ struct image_global {
 	uint8_t log_format; /* enum image_log_format */
 	uint8_t count_by_v4, count_by_v6; /* bits that tell sources apart */
 	uint8_t log_addresses; /* enum image_addresses */
-	uint8_t unused[2];
+	uint8_t drops_in_kernel;
+	uint8_t unused;
 };
 
 enum image_section {

@@ -183,8 +183,8 @@ check_global(const struct image *image)
 	    global->log_sink > IMAGE_LOG_JOURNAL ||
 	    global->log_format > IMAGE_LOG_JSON ||
 	    global->log_addresses > IMAGE_ADDRESSES_NONE ||
-	    !rate_is_valid(&global->log_limit) || global->unused[0] != 0 ||
-	    global->unused[1] != 0)
+	    !rate_is_valid(&global->log_limit) || global->drops_in_kernel > 1 ||
+	    global->unused != 0)
 		return IMAGE_BAD_VALUE;
 	return is_memory(global) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }

@@ -147,6 +147,7 @@ struct policy {
 	uint32_t sources;
 	uint32_t penalties_ms[IMAGE_PENALTIES];
 	uint32_t penalty_threshold_ms, penalty_max_ms;
+	bool drops_in_kernel;
 
 	struct word parser_user, parser_group, parser_program;
 	uint32_t parser_timeout_ms, parser_workers;

@@ -201,6 +201,17 @@ policy_take_penalty_max(
 }
 
 void
+policy_take_drop_in_kernel(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	static const char *const choices[] = { "off", "on", NULL };
+	uint32_t choice = 0;
+
+	if (policy_choice(parser, &line->words[1], choices, &choice))
+		parser->policy->drops_in_kernel = choice == 1;
+}
+
+void
 policy_finish_admission(struct policy_parser *parser)
 {
 	const struct policy *policy = parser->policy;

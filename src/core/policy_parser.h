@@ -303,6 +303,8 @@ void policy_take_penalty_threshold(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_penalty_max(
     struct policy_parser *parser, const struct policy_line *line);
+void policy_take_drop_in_kernel(
+    struct policy_parser *parser, const struct policy_line *line);
 /* Complains of bounds under which nobody would be shut out. */
 void policy_finish_admission(struct policy_parser *parser);
 

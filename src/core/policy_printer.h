@@ -88,6 +88,7 @@ void policy_show_sources(struct policy_printer *printer);
 void policy_show_penalties(struct policy_printer *printer);
 void policy_show_penalty_threshold(struct policy_printer *printer);
 void policy_show_penalty_max(struct policy_printer *printer);
+void policy_show_drop_in_kernel(struct policy_printer *printer);
 void policy_show_log_to(struct policy_printer *printer);
 void policy_show_log_format(struct policy_printer *printer);
 void policy_show_log_addresses(struct policy_printer *printer);

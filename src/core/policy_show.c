@@ -261,6 +261,14 @@ policy_show_penalty_max(struct policy_printer *printer)
 	printer_duration_line(printer, printer->policy->penalty_max_ms);
 }
 
+void
+policy_show_drop_in_kernel(struct policy_printer *printer)
+{
+	printer_begin(printer);
+	printer_plain(printer, printer->policy->drops_in_kernel ? "on" : "off");
+	printer_end(printer);
+}
+
 /* No facility is `daemon`, and only syslog has one. */
 void
 policy_show_log_to(struct policy_printer *printer)

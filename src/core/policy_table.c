@@ -171,7 +171,8 @@ static const struct policy_row rows[] = {
 	    policy_show_penalty_threshold),
 	ONCE("penalty-max", BLOCK_ADMISSION, 1, 1, "penalty-max DURATION",
 	    policy_take_penalty_max, policy_show_penalty_max),
-	LATER("drop-in-kernel", BLOCK_ADMISSION),
+	ONCE("drop-in-kernel", BLOCK_ADMISSION, 1, 1, "drop-in-kernel off|on",
+	    policy_take_drop_in_kernel, policy_show_drop_in_kernel),
 
 	/* log */
 	ONCE("to", BLOCK_LOG, 1, 2, "to stderr|journal or to syslog [FACILITY]",

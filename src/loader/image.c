@@ -159,6 +159,7 @@ load_memory(const struct policy *policy, struct image_global *global)
 		global->penalties_ms[i] = policy->penalties_ms[i];
 	global->penalty_threshold_ms = policy->penalty_threshold_ms;
 	global->penalty_max_ms = policy->penalty_max_ms;
+	global->drops_in_kernel = policy->drops_in_kernel;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "parent/admit.h"
 
 #include "core/access.h"
+#include "parent/ban.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/settle.h"
@@ -50,13 +51,15 @@ excess_of(const struct parent *parent, uint32_t source)
 
 /* What this source did before, then what it has; NULL: it may come in. */
 static const char *
-objection_to(const struct parent *parent, uint32_t source, bool exempt)
+objection_to(struct parent *parent, uint32_t source, bool exempt)
 {
 	const struct image_global *global = image_global(&parent->image);
 	const char *excess;
 
-	if (!exempt && is_penalised(parent, source))
+	if (!exempt && is_penalised(parent, source)) {
+		ban_note(parent, source);
 		return "penalty";
+	}
 	excess = excess_of(parent, source);
 	if (excess != NULL || exempt)
 		return excess;

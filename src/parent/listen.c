@@ -16,6 +16,7 @@
 #include "parent/parent.h"
 #include "sys/fd.h"
 #include "sys/log.h"
+#include "sys/socket_filter.h"
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
@@ -285,6 +286,9 @@ accept_some(struct parent *parent, uint32_t index, int most)
 			return;
 		}
 		parent->counters.accepted++;
+		/* It would slow the connection down. */
+		if (parent->listeners.had_filter)
+			socket_filter_detach(fd);
 		if (addr_from_sockaddr(
 			&peer, (struct sockaddr *)&storage, length))
 			admit_take_fd(

@@ -25,6 +25,7 @@ struct listeners {
 	struct listener *all; /* in the mapping below */
 	struct shared table; /* owned */
 	uint32_t count, leaving;
+	bool had_filter; /* one had: whom it brings in may have inherited it */
 	int64_t retry_ms; /* when to arm them again; 0: all are armed */
 };
 

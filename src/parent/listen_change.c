@@ -5,7 +5,6 @@
  */
 #include "parent/listen_change.h"
 
-#include <linux/filter.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -13,6 +12,7 @@
 #include "parent/listen.h"
 #include "parent/parent.h"
 #include "sys/fd.h"
+#include "sys/socket_filter.h"
 
 /* Name, backlog and how lines end can be another on the same socket. */
 static bool
@@ -143,19 +143,15 @@ listen_begin_all(struct parent *parent, struct listeners_change *change,
 static void
 refuse_syns(int fd)
 {
-	struct sock_filter code[] = {
+	static const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12), /* SYN, ACK */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
-	const struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]), .filter = code
-	};
 
-	(void)setsockopt(
-	    fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	(void)socket_filter_attach(fd, code, sizeof(code) / sizeof(code[0]));
 }
 
 static void
@@ -201,6 +197,7 @@ move_all(struct parent *parent, struct listeners_change *change)
 		all[end] = listeners->all[i];
 		all[end].leaves_ms = parent->now_ms + LIMIT_LEAVE_MS;
 		refuse_syns(all[end].fd);
+		listeners->had_filter = true;
 		end++;
 	}
 	listeners->count = change->count;

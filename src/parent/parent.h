@@ -9,6 +9,7 @@
 #include "core/crowd.h"
 #include "core/image.h"
 #include "core/source.h"
+#include "parent/ban.h"
 #include "parent/edition.h"
 #include "parent/launch.h"
 #include "parent/listen.h"
@@ -71,6 +72,7 @@ struct parent {
 	struct source_table sources; /* who has how many, and did what */
 	struct source_table shares; /* of which service */
 	struct crowd crowd;
+	struct ban_state ban; /* whom the kernel drops for us */
 	struct workers workers;
 	struct launchers launchers;
 	struct {

@@ -5,6 +5,7 @@
  */
 #include "parent/penalty.h"
 
+#include "parent/ban.h"
 #include "parent/parent.h"
 #include "sys/log.h"
 
@@ -108,6 +109,7 @@ penalty_wipe(struct parent *parent, struct worker *worker)
 
 	if (count == 0)
 		return;
+	ban_review(parent);
 	log_begin(LOG_LEVEL_NOTICE, "absolve");
 	log_number("worker", (uint64_t)worker->pid);
 	log_number("sources", count);

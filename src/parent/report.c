@@ -15,6 +15,7 @@
 
 #include <cap-ng.h>
 
+#include "parent/ban.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "sys/fd.h"
@@ -25,18 +26,23 @@ struct needed {
 	unsigned capability;
 	const char *name;
 	const char *without; /* what cannot be done then; NULL: nothing yet */
+	bool is_at_rest; /* permitted, and raised where it is needed */
 };
 
 static const struct needed needed[] = {
-	{ CAP_NET_BIND_SERVICE, "net_bind_service", "bind ports below 1024" },
-	{ CAP_SETUID, "setuid", "start a service as another user" },
-	{ CAP_SETGID, "setgid", "start a service as another group" },
-	{ CAP_SETPCAP, "setpcap", "empty a bounding set" },
-	{ CAP_SYS_CHROOT, "sys_chroot", "change a root directory" },
-	{ CAP_SYS_ADMIN, "sys_admin", "make namespaces" },
-	{ CAP_KILL, "kill", "end a session of another user" },
-	{ CAP_SYS_RESOURCE, "sys_resource", NULL },
-	{ CAP_DAC_READ_SEARCH, "dac_read_search", "read any policy file" },
+	{ CAP_NET_BIND_SERVICE, "net_bind_service", "bind ports below 1024",
+	    false },
+	{ CAP_SETUID, "setuid", "start a service as another user", false },
+	{ CAP_SETGID, "setgid", "start a service as another group", false },
+	{ CAP_SETPCAP, "setpcap", "empty a bounding set", false },
+	{ CAP_SYS_CHROOT, "sys_chroot", "change a root directory", false },
+	{ CAP_SYS_ADMIN, "sys_admin", "make namespaces", false },
+	{ CAP_KILL, "kill", "end a session of another user", false },
+	{ CAP_SYS_RESOURCE, "sys_resource", NULL, false },
+	{ CAP_DAC_READ_SEARCH, "dac_read_search", "read any policy file",
+	    false },
+	/* tell_drop says what is missing, where it is wanted */
+	{ CAP_NET_ADMIN, "net_admin", NULL, true },
 };
 
 #define NEEDED (sizeof(needed) / sizeof(needed[0]))
@@ -54,7 +60,10 @@ report_reduce_capabilities(struct parent *parent)
 	capng_clear(CAPNG_SELECT_CAPS);
 	for (size_t i = 0; i < NEEDED; i++)
 		if (had[i] &&
-		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+		    capng_update(CAPNG_ADD,
+			needed[i].is_at_rest
+			    ? CAPNG_PERMITTED
+			    : CAPNG_EFFECTIVE | CAPNG_PERMITTED,
 			needed[i].capability) != 0)
 			return -1;
 	if (capng_apply(CAPNG_SELECT_CAPS) == 0)
@@ -115,7 +124,7 @@ tell_capabilities(const struct parent *parent)
 	for (size_t i = 0; i < NEEDED; i++)
 		log_word(needed[i].name,
 		    capng_have_capability(
-			CAPNG_EFFECTIVE, needed[i].capability) == 1
+			CAPNG_PERMITTED, needed[i].capability) == 1
 			? "yes"
 			: "no");
 	log_end();
@@ -129,7 +138,7 @@ tell_capabilities(const struct parent *parent)
 
 		if (needed[i].without == NULL ||
 		    capng_have_capability(
-			CAPNG_EFFECTIVE, needed[i].capability) == 1)
+			CAPNG_PERMITTED, needed[i].capability) == 1)
 			continue;
 		(void)snprintf(text, sizeof(text),
 		    "no capability %s: cannot %s", needed[i].name,
@@ -220,6 +229,14 @@ tell_room(const struct parent *parent)
 	}
 }
 
+static void
+tell_drop(const struct parent *parent)
+{
+	if (ban_is_weaker(parent))
+		tell_weaker("no filter on sockets: `drop-in-kernel` does "
+			    "nothing, and who is shut out is still accepted");
+}
+
 void
 report_start(struct parent *parent)
 {
@@ -232,6 +249,7 @@ report_start(struct parent *parent)
 	tell_capabilities(parent);
 	tell_descriptors(parent);
 	tell_syncookies();
+	tell_drop(parent);
 	tell_leftovers();
 	tell_room(parent);
 	log_flush();

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "parent/ban.h"
 #include "parent/launch.h"
 #include "parent/limits.h"
 #include "parent/listen.h"
@@ -114,6 +115,7 @@ quiet_ms(struct parent *parent)
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->launching));
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->lingering));
 	due_ms = sooner(due_ms, listen_due_ms(parent));
+	due_ms = sooner(due_ms, ban_due_ms(parent));
 	due_ms = sooner(due_ms, parent->stop_ms);
 	due_ms = sooner(due_ms, reload_due_ms(parent));
 	if (parent->workers.spawn_ms > parent->now_ms)
@@ -152,6 +154,7 @@ static void
 tend(struct parent *parent)
 {
 	listen_tend(parent);
+	ban_tend(parent);
 	settle_tend(parent);
 	reload_tend(parent);
 	workers_tend(parent);

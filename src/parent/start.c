@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "loader/loader.h"
+#include "parent/ban.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/report.h"
@@ -96,7 +97,7 @@ make_edition(struct parent *parent)
 		return failed(step);
 	parent->services = edition_services(edition);
 	if (tables_init(parent) != 0 || workers_make_room(parent, seats) != 0 ||
-	    noise_init(parent) != 0)
+	    noise_init(parent) != 0 || ban_init(parent) != 0)
 		return failed("tables");
 	/* Services of `user self` are our own user: they shall not look in. */
 	if (prctl(PR_SET_DUMPABLE, 0) != 0)

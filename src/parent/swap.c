@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "parent/ban.h"
 #include "parent/limits.h"
 #include "parent/listen_change.h"
 #include "parent/parent.h"
@@ -117,6 +118,7 @@ swap_editions(struct parent *parent)
 	count_running(parent);
 	tables_take(parent, &tables, &former_image);
 	listen_take(parent, &parent->reload.listeners);
+	ban_renew(parent);
 	set_deadlines(parent);
 	workers_dismiss(parent, former);
 	launch_dismiss(parent, former);

@@ -366,6 +366,7 @@ draw_recycle(struct maker *maker)
 	}
 
 DRAW_CHOICE(room, "full", "reduced")
+DRAW_CHOICE(dropping, "off", "on")
 DRAW_CHOICE(sink, "stderr", "journal", "syslog", "syslog daemon",
     "syslog local7", "syslog authpriv")
 DRAW_CHOICE(format, "logfmt", "json")
@@ -628,6 +629,7 @@ static const struct maker_row {
 	{ "penalty", BLOCK_ADMISSION, 0, 1, draw_penalty },
 	{ "penalty-threshold", BLOCK_ADMISSION, 0, 1, draw_threshold },
 	{ "penalty-max", BLOCK_ADMISSION, 0, 1, draw_maximum },
+	{ "drop-in-kernel", BLOCK_ADMISSION, 0, 1, draw_dropping },
 	{ "to", BLOCK_LOG, 0, 1, draw_sink },
 	{ "format", BLOCK_LOG, 0, 1, draw_format },
 	{ "addresses", BLOCK_LOG, 0, 1, draw_addresses },

@@ -180,6 +180,7 @@ admission_difference(const struct policy *left, const struct policy *right)
 		    sizeof(left->penalties_ms)) == 0);
 	DIFFERS(left->penalty_threshold_ms == right->penalty_threshold_ms);
 	DIFFERS(left->penalty_max_ms == right->penalty_max_ms);
+	DIFFERS(left->drops_in_kernel == right->drops_in_kernel);
 	return NULL;
 }
 

@@ -175,7 +175,8 @@ GLOBAL_CHANGE(odd_format, global->log_format = 2)
 GLOBAL_CHANGE(odd_addresses, global->log_addresses = 3)
 GLOBAL_CHANGE(odd_log_limit, global->log_limit.period_ms = 1)
 GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
-GLOBAL_CHANGE(odd_byte, global->unused[0] = 1)
+GLOBAL_CHANGE(odd_drop, global->drops_in_kernel = 2)
+GLOBAL_CHANGE(odd_byte, global->unused = 1)
 GLOBAL_CHANGE(exempt_beyond, global->exempt.first = 9)
 GLOBAL_CHANGE(no_sources, global->sources = 0)
 GLOBAL_CHANGE(long_v4, global->count_by_v4 = 33)
@@ -349,6 +350,7 @@ static const struct change changes[] = {
 	{ "logged addresses", odd_addresses, IMAGE_BAD_VALUE },
 	{ "log limit", odd_log_limit, IMAGE_BAD_VALUE },
 	{ "facility", odd_facility, IMAGE_BAD_VALUE },
+	{ "drop-in-kernel", odd_drop, IMAGE_BAD_VALUE },
 	{ "unused", odd_byte, IMAGE_BAD_VALUE },
 	{ "exempt beyond", exempt_beyond, IMAGE_BAD_RANGE },
 	{ "no sources", no_sources, IMAGE_BAD_VALUE },

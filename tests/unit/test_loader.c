@@ -163,7 +163,8 @@ test_memory(void **state)
 	    "admission {\n\texempt 192.0.2.1\n\tallow any\n"
 	    "\texempt @late\n\tcount-by /24 /48\n\trate 5/h burst 6\n"
 	    "\tsources 77\n\tpenalty trap 1h\n\tpenalty denied 0s\n"
-	    "\tpenalty-threshold 20s\n\tpenalty-max 2h\n}\n"
+	    "\tpenalty-threshold 20s\n\tpenalty-max 2h\n"
+	    "\tdrop-in-kernel on\n}\n"
 	    "net late 2001:db8::/32\n"
 	    "service t {\n\tallow any\n\ttrap\n\trate 7/s burst 8\n"
 	    "\tsource-rate 9/min burst 10\n}\n",
@@ -196,6 +197,7 @@ test_memory(void **state)
 	assert_int_equal(global->penalties_ms[IMAGE_PENALTY_CRASH], 90000);
 	assert_int_equal(global->penalty_threshold_ms, 20000);
 	assert_int_equal(global->penalty_max_ms, 7200000);
+	assert_int_equal(global->drops_in_kernel, 1);
 	service = image_service(&result.image, 0);
 	assert_int_equal(service->kind, IMAGE_KIND_TRAP);
 	assert_int_equal(service->argv.count, 0);

@@ -67,6 +67,7 @@ globals_by_default(void **state)
 		assert_int_equal(policy->penalties_ms[i], penalties_ms[i]);
 	assert_int_equal(policy->penalty_threshold_ms, 15000);
 	assert_int_equal(policy->penalty_max_ms, 600000);
+	assert_false(policy->drops_in_kernel);
 	assert_text(policy->parser_user.text, "_tcpmuxd");
 	assert_int_equal(policy->parser_group.text.length, 0);
 	assert_int_equal(policy->parser_program.text.length, 0);

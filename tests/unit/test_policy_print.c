@@ -176,6 +176,7 @@ defaults_written_out(void **state)
 				    "\tpenalty trap 10m\n"
 				    "\tpenalty-threshold 15s\n"
 				    "\tpenalty-max 10m\n"
+				    "\tdrop-in-kernel off\n"
 				    "}\n"
 				    "\nlog {\n"
 				    "\tto stderr\n"
