@@ -184,6 +184,13 @@ bench:			## what a refused connection, and its line, cost (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/run.py $(ARGS)
 
+.PHONY: bench-reload
+bench-reload:		## 200 reloads among 50,000 connections (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/reload.py $(ARGS)
+
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \

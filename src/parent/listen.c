@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "core/image.h"
@@ -116,25 +117,31 @@ listen_is_lenient(const struct image *image, uint32_t index)
 }
 
 int
-listen_bind(struct parent *parent, const struct image *image, uint32_t index,
-    bool is_shared)
+listen_bind(struct parent *parent, struct listener *listener,
+    const struct image *image, uint32_t index, bool is_shared)
 {
 	const struct image_listen *wanted = image_listen(image, index);
+	const char *interface = image_text(image, wanted->interface);
 	int fd = open_one(parent, image, wanted, is_shared);
 	int error = errno;
 
+	*listener = (struct listener){ .fd = fd,
+		.addr = wanted->addr,
+		.is_lenient = listen_is_lenient(image, index) };
+	/* image_init saw to it that it fits. */
+	memcpy(listener->interface, interface, wanted->interface.length + 1);
 	log_begin(fd < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
 	    fd < 0 ? "listen-failed" : "listen");
 	log_own_addr(&wanted->addr);
-	if (wanted->interface.length > 0)
-		log_text("interface", image_text(image, wanted->interface));
+	if (interface[0] != '\0')
+		log_text("interface", interface);
 	if (fd < 0)
 		log_errno(error);
 	log_place(
 	    "rule", image_text(image, wanted->place.file), wanted->place.line);
 	log_end();
 	errno = error;
-	return fd;
+	return fd < 0 ? -1 : 0;
 }
 
 int
@@ -152,14 +159,11 @@ listen_open(struct parent *parent)
 	}
 	listeners->all = listeners->table.base;
 	while (listeners->count < count) {
-		int fd = listen_bind(
-		    parent, &parent->image, listeners->count, false);
+		uint32_t next = listeners->count;
 
-		if (fd < 0)
+		if (listen_bind(parent, &listeners->all[next], &parent->image,
+			next, false) != 0)
 			return -1;
-		listeners->all[listeners->count] = (struct listener){ .fd = fd,
-			.is_lenient = listen_is_lenient(
-			    &parent->image, listeners->count) };
 		listeners->count++;
 	}
 	return 0;

@@ -17,6 +17,8 @@ struct listener {
 	int fd; /* owned; -1: it has left */
 	bool is_armed;
 	bool is_lenient; /* a bare LF ends a line, too */
+	struct addr addr; /* as the policy has it */
+	char interface[IMAGE_INTERFACE_MAX + 1]; /* likewise; empty: any */
 	int64_t leaves_ms; /* when it is closed; 0: it is the policy's */
 };
 
@@ -36,12 +38,12 @@ struct listeners {
 int listen_open(struct parent *parent);
 
 /*
- * Binds one address and sets its options; is_shared: also where a socket of
- * ours that is shared (SO_REUSEPORT) has it. Returns the socket, the caller's,
- * or -1 with errno, logged.
+ * Makes the listener of that number in a policy: binds its address and sets its
+ * options. is_shared: also where a socket of ours that is shared (SO_REUSEPORT)
+ * has it. Returns 0, or -1 with errno, logged.
  */
-int listen_bind(struct parent *parent, const struct image *image,
-    uint32_t index, bool is_shared);
+int listen_bind(struct parent *parent, struct listener *listener,
+    const struct image *image, uint32_t index, bool is_shared);
 
 /* Whether that listener of a policy takes a bare LF as the end of a line. */
 bool listen_is_lenient(const struct image *image, uint32_t index);

@@ -14,33 +14,47 @@
 #include "sys/fd.h"
 #include "sys/socket_filter.h"
 
-/* Name, backlog and how lines end can be another on the same socket. */
-static bool
-is_same(const struct image *image, const struct image_listen *one,
-    const struct image *other_image, const struct image_listen *other)
+static uint32_t
+count_all(const struct parent *parent)
 {
-	return strcmp(image_text(image, one->interface),
-		   image_text(other_image, other->interface)) == 0 &&
-	    one->addr.family == other->addr.family &&
-	    one->addr.port == other->addr.port &&
-	    one->addr.scope == other->addr.scope &&
-	    memcmp(one->addr.bytes, other->addr.bytes,
-		sizeof(one->addr.bytes)) == 0;
+	return parent->listeners.count + parent->listeners.leaving;
 }
 
-static uint32_t
-find_former(const struct parent *parent, const struct image *image,
+/* Name, backlog and how lines end can be another on the same socket. */
+static bool
+is_same(const struct listener *listener, const struct image *image,
     const struct image_listen *wanted)
 {
-	for (uint32_t i = 0; i < parent->listeners.count; i++)
-		if (is_same(&parent->image, image_listen(&parent->image, i),
-			image, wanted))
-			return i;
-	return LISTENER_GONE;
+	const struct addr *addr = &listener->addr;
+
+	return listener->fd >= 0 && addr->family == wanted->addr.family &&
+	    addr->port == wanted->addr.port &&
+	    addr->scope == wanted->addr.scope &&
+	    memcmp(addr->bytes, wanted->addr.bytes, sizeof(addr->bytes)) == 0 &&
+	    strcmp(listener->interface, image_text(image, wanted->interface)) ==
+	    0;
+}
+
+/* Its socket, if there is one: also one that is leaving can stay. */
+static uint32_t
+find_former(struct parent *parent, const struct image *image,
+    const struct image_listen *wanted)
+{
+	for (uint32_t i = 0; i < count_all(parent); i++) {
+		struct listener *listener = &parent->listeners.all[i];
+
+		if (!is_same(listener, image, wanted))
+			continue;
+		if (listener->leaves_ms != 0)
+			listener->leaves_ms =
+			    parent->now_ms + LIMIT_START_MS + LIMIT_LEAVE_MS;
+		return i;
+	}
+	return LISTENER_NEW;
 }
 
 static void
-match(const struct parent *parent, struct listeners_change *change,
+match(struct parent *parent, struct listeners_change *change,
     const struct image *image)
 {
 	for (uint32_t i = 0; i < IMAGE_LISTENS_MAX; i++)
@@ -50,9 +64,18 @@ match(const struct parent *parent, struct listeners_change *change,
 		    find_former(parent, image, image_listen(image, i));
 
 		change->formers[i] = former;
-		if (former != LISTENER_GONE)
+		if (former < parent->listeners.count)
 			change->nexts[former] = i;
 	}
+}
+
+static bool
+is_kept(const struct listeners_change *change, uint32_t index)
+{
+	for (uint32_t i = 0; i < change->count; i++)
+		if (change->formers[i] == index)
+			return true;
+	return false;
 }
 
 /*
@@ -64,9 +87,8 @@ static void
 share_leaving(const struct parent *parent,
     const struct listeners_change *change, int is_shared)
 {
-	for (uint32_t i = 0; parent->is_root && i < parent->listeners.count;
-	     i++)
-		if (change->nexts[i] == LISTENER_GONE)
+	for (uint32_t i = 0; parent->is_root && i < count_all(parent); i++)
+		if (!is_kept(change, i))
 			(void)setsockopt(parent->listeners.all[i].fd,
 			    SOL_SOCKET, SO_REUSEPORT, &is_shared,
 			    sizeof(is_shared));
@@ -79,10 +101,9 @@ bind_all(struct parent *parent, struct listeners_change *change,
 	struct listener *all = change->table.base;
 
 	for (uint32_t i = 0; i < change->count; i++) {
-		if (change->formers[i] != LISTENER_GONE)
-			continue;
-		all[i].fd = listen_bind(parent, image, i, parent->is_root);
-		if (all[i].fd < 0)
+		if (change->formers[i] == LISTENER_NEW &&
+		    listen_bind(parent, &all[i], image, i, parent->is_root) !=
+			0)
 			return -1;
 	}
 	return 0;
@@ -93,7 +114,7 @@ listen_prepare(struct parent *parent, struct listeners_change *change,
     const struct image *image)
 {
 	uint32_t count = image_count(image, IMAGE_LISTENS);
-	uint32_t most = count + parent->listeners.count;
+	uint32_t most = count + count_all(parent);
 	struct listener *all;
 	int result;
 
@@ -177,31 +198,52 @@ tell_sessions(struct parent *parent, const struct listeners_change *change)
 	}
 }
 
+/* From where it was among all to where it is now. */
 static void
-move_all(struct parent *parent, struct listeners_change *change)
+move(struct listener *to, struct listener *from)
 {
-	struct listeners *listeners = &parent->listeners;
-	struct listener *all = change->table.base;
+	*to = *from;
+	from->fd = -1;
+}
+
+static void
+move_kept(struct parent *parent, struct listeners_change *change)
+{
+	struct listener *from = parent->listeners.all;
+	struct listener *to = change->table.base;
+
+	for (uint32_t i = 0; i < change->count; i++) {
+		if (change->formers[i] != LISTENER_NEW)
+			move(&to[i], &from[change->formers[i]]);
+		else
+			to[i].is_armed = parent->listeners.retry_ms == 0;
+		if (to[i].leaves_ms != 0)
+			socket_filter_detach(to[i].fd);
+		to[i].leaves_ms = 0;
+		to[i].is_lenient = listen_is_lenient(&parent->image, i);
+	}
+}
+
+/* Behind them come all others that are still there. */
+static uint32_t
+move_leaving(struct parent *parent, struct listeners_change *change)
+{
+	struct listener *from = parent->listeners.all;
+	struct listener *to = change->table.base;
 	uint32_t end = change->count;
 
-	for (uint32_t i = 0; i < change->count; i++)
-		if (change->formers[i] != LISTENER_GONE)
-			all[i] = listeners->all[change->formers[i]];
-		else
-			all[i].is_armed = listeners->retry_ms == 0;
-	for (uint32_t i = 0; i < change->count; i++)
-		all[i].is_lenient = listen_is_lenient(&parent->image, i);
-	for (uint32_t i = 0; i < listeners->count; i++) {
-		if (change->nexts[i] != LISTENER_GONE)
+	for (uint32_t i = 0; i < count_all(parent); i++) {
+		if (from[i].fd < 0)
 			continue;
-		all[end] = listeners->all[i];
-		all[end].leaves_ms = parent->now_ms + LIMIT_LEAVE_MS;
-		refuse_syns(all[end].fd);
-		listeners->had_filter = true;
+		move(&to[end], &from[i]);
+		if (to[end].leaves_ms == 0) {
+			to[end].leaves_ms = parent->now_ms + LIMIT_LEAVE_MS;
+			refuse_syns(to[end].fd);
+			parent->listeners.had_filter = true;
+		}
 		end++;
 	}
-	listeners->count = change->count;
-	listeners->leaving = end - change->count;
+	return end - change->count;
 }
 
 void
@@ -209,12 +251,14 @@ listen_take(struct parent *parent, struct listeners_change *change)
 {
 	struct listeners *listeners = &parent->listeners;
 
-	move_all(parent, change);
+	move_kept(parent, change);
+	listeners->leaving = move_leaving(parent, change);
+	listeners->count = change->count;
 	shared_unmap(&listeners->table);
 	listeners->table = change->table;
 	listeners->all = change->table.base;
 	change->table = (struct shared){ .base = NULL };
-	for (uint32_t i = 0; i < listeners->count + listeners->leaving; i++)
+	for (uint32_t i = 0; i < count_all(parent); i++)
 		(void)listen_set_armed(parent, i, listeners->all[i].is_armed);
 	tell_sessions(parent, change);
 }

@@ -13,12 +13,15 @@ struct parent;
  * have keeps its socket, which nobody touches: no SYN is refused and no queue
  * is lost. New ones are bound before anything is given up. Old ones take no new
  * SYN any more, and are closed LIMIT_LEAVE_MS later, when whoever had connected
- * before has been accepted.
+ * before has been accepted; if another reload wants them back before that, they
+ * stay.
  */
+#define LISTENER_NEW UINT32_MAX
+
 struct listeners_change {
 	struct shared table; /* owned; the next struct listeners' */
 	uint32_t count;
-	uint32_t formers[IMAGE_LISTENS_MAX]; /* LISTENER_GONE: it is new */
+	uint32_t formers[IMAGE_LISTENS_MAX]; /* among all; LISTENER_NEW */
 	uint32_t nexts[IMAGE_LISTENS_MAX]; /* LISTENER_GONE: it goes */
 };
 

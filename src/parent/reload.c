@@ -199,6 +199,14 @@ prepare(struct parent *parent)
 	launch_want(parent, other_side(parent));
 }
 
+/* From here on the other side is to become empty. */
+static void
+begin_leaving(struct parent *parent)
+{
+	parent->reload.is_leaving = true;
+	parent->reload.leaves_ms = parent->now_ms + LIMIT_FORMER_MS;
+}
+
 /* What was begun is undone; what runs of it leaves. */
 static void
 give_up(struct parent *parent)
@@ -206,14 +214,19 @@ give_up(struct parent *parent)
 	struct reload *reload = &parent->reload;
 
 	log_failed(reload->reason, reload->error);
-	if (reload->job.channel >= 0)
+	if (reload->job.channel >= 0) {
+		(void)loop_remove(&parent->loop, reload->job.channel);
 		loader_cancel(&reload->job);
+	}
 	fd_close(&reload->problems_fd);
 	fd_close(&reload->image_fd);
-	listen_drop(parent, &reload->listeners);
-	enter(parent, RELOAD_LEAVING, LIMIT_FORMER_MS);
-	workers_dismiss(parent, other_side(parent));
-	launch_dismiss(parent, other_side(parent));
+	if (reload->state == RELOAD_PREPARING) {
+		listen_drop(parent, &reload->listeners);
+		workers_dismiss(parent, other_side(parent));
+		launch_dismiss(parent, other_side(parent));
+		begin_leaving(parent);
+	}
+	enter(parent, RELOAD_IDLE, 0);
 }
 
 static void
@@ -241,14 +254,8 @@ swap_if_ready(struct parent *parent)
 		return;
 	}
 	log_reloaded(parent);
-	enter(parent, RELOAD_LEAVING, LIMIT_FORMER_MS);
-}
-
-static bool
-is_running(enum reload_state state)
-{
-	return state == RELOAD_LOADING || state == RELOAD_TELLING ||
-	    state == RELOAD_PREPARING;
+	begin_leaving(parent);
+	enter(parent, RELOAD_IDLE, 0);
 }
 
 /* Whoever still has the other side's edition; its image first of all. */
@@ -257,17 +264,31 @@ let_leave(struct parent *parent)
 {
 	uint32_t side = other_side(parent);
 	struct edition *edition = &parent->editions[side];
-	bool is_late = parent->now_ms >= parent->reload.deadline_ms;
+	bool is_late = parent->now_ms >= parent->reload.leaves_ms;
 
 	if (parent->sessions.helping[side] > 0 && is_late)
 		settle_end_helps(parent, side);
 	if (parent->sessions.helping[side] == 0)
 		shared_unmap(&edition->map);
-	if (edition->map.base != NULL || parent->listeners.leaving > 0 ||
-	    workers_have(parent, side) || launch_has(parent, side))
+	if (edition->map.base != NULL || workers_have(parent, side) ||
+	    launch_has(parent, side))
 		return;
 	edition_close(edition);
-	enter(parent, RELOAD_IDLE, 0);
+	parent->reload.is_leaving = false;
+}
+
+/* Whatever its state, it has come to an end that is none of its own. */
+static void
+notice_end(struct parent *parent)
+{
+	const struct reload *reload = &parent->reload;
+
+	if (reload->state == RELOAD_IDLE)
+		return;
+	if (parent->phase > PHASE_SERVING)
+		reload_fail(parent, "stopping", 0);
+	if (reload->deadline_ms != 0 && parent->now_ms >= reload->deadline_ms)
+		reload_fail(parent, "timeout", 0);
 }
 
 void
@@ -275,39 +296,41 @@ reload_tend(struct parent *parent)
 {
 	struct reload *reload = &parent->reload;
 
-	if (is_running(reload->state) && parent->phase > PHASE_SERVING)
-		reload_fail(parent, "stopping", 0);
-	if (reload->deadline_ms != 0 && is_running(reload->state) &&
-	    parent->now_ms >= reload->deadline_ms)
-		reload_fail(parent, "timeout", 0);
-	if (reload->state == RELOAD_TELLING && tell_some(parent)) {
-		fd_close(&reload->problems_fd);
-		if (reload->reason == NULL)
-			prepare(parent);
-	} else if (reload->state == RELOAD_PREPARING &&
-	    reload->reason == NULL) {
-		swap_if_ready(parent);
-	}
-	if (is_running(reload->state) && reload->reason != NULL &&
-	    (reload->state != RELOAD_TELLING || reload->problems_fd < 0))
-		give_up(parent);
-	if (reload->state == RELOAD_LEAVING)
+	if (reload->is_leaving)
 		let_leave(parent);
 	if (reload->state == RELOAD_IDLE && reload->is_asked &&
 	    parent->phase == PHASE_SERVING)
 		begin(parent);
+	notice_end(parent);
+	if (reload->state == RELOAD_TELLING && tell_some(parent)) {
+		fd_close(&reload->problems_fd);
+		enter(parent, RELOAD_READ, 0);
+	}
+	/* There is room for one edition beside the one in force. */
+	if (reload->state == RELOAD_READ && reload->reason == NULL &&
+	    !reload->is_leaving)
+		prepare(parent);
+	if (reload->state == RELOAD_PREPARING && reload->reason == NULL)
+		swap_if_ready(parent);
+	if (reload->state != RELOAD_IDLE && reload->state != RELOAD_TELLING &&
+	    reload->reason != NULL)
+		give_up(parent);
 }
 
 int64_t
 reload_due_ms(const struct parent *parent)
 {
 	const struct reload *reload = &parent->reload;
+	int64_t due_ms = reload->deadline_ms;
 
 	if (reload->state == RELOAD_TELLING ||
 	    (reload->state == RELOAD_IDLE && reload->is_asked &&
 		parent->phase == PHASE_SERVING))
 		return parent->now_ms;
-	return reload->deadline_ms > parent->now_ms ? reload->deadline_ms : 0;
+	if (reload->is_leaving && reload->leaves_ms > parent->now_ms &&
+	    (due_ms == 0 || reload->leaves_ms < due_ms))
+		due_ms = reload->leaves_ms;
+	return due_ms;
 }
 
 void

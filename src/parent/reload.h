@@ -21,8 +21,8 @@ enum reload_state {
 	RELOAD_IDLE,
 	RELOAD_LOADING, /* a loader reads the policy */
 	RELOAD_TELLING, /* what it had to say of it goes to the log */
+	RELOAD_READ, /* that is all told */
 	RELOAD_PREPARING, /* processes with the next edition get ready */
-	RELOAD_LEAVING, /* processes with the other side's edition leave */
 };
 
 struct reload {
@@ -37,6 +37,8 @@ struct reload {
 	struct listeners_change listeners;
 	int64_t began_ms;
 	int64_t deadline_ms; /* of its state; 0: none */
+	bool is_leaving; /* who has the other side's edition, for now */
+	int64_t leaves_ms; /* when the last lists of its names are given up */
 };
 
 /* SIGHUP. */

@@ -1,15 +1,14 @@
 """Another policy by SIGHUP: all of it or nothing, and nobody is the worse."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
-import subprocess
 import time
 
 import mux as muxes
 import pytest
+from hanging import Hanging, hanging
 from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, eventually, policy, program,
                  service)
 
@@ -140,9 +139,7 @@ def test_half_a_line_is_decided_by_the_new_policy(mux_factory):
     eventually(lambda: int(status(mux)["pending"]) == 3, what="the three")
     mux.reload(text_of(mux, DOG, ALIVE))
     for sock, name in zip(socks, (b"cat", b"dog", b"alive")):
-        sock.sendall(name[2:] + b"\r\n")
-        sock.shutdown(socket.SHUT_WR)
-        answer = muxes.converse(sock)
+        answer = muxes.converse(sock, name[2:] + b"\r\n")
         assert answer == (REFUSAL if name == b"cat" else OK), name
 
 
@@ -168,9 +165,7 @@ def test_a_parser_s_word_by_old_names_is_no_word(mux_factory):
     ))
     os.kill(parser, signal.SIGCONT)
     assert muxes.converse(socks[0]) == OK + b"dog\n"
-    socks[1].sendall(b"x")
-    socks[1].shutdown(socket.SHUT_WR)
-    assert muxes.converse(socks[1]) == OK + b"x"
+    assert muxes.converse(socks[1], b"x") == OK + b"x"
     assert not mux.logs("refuse") and not mux.logs("violation")
     eventually(lambda: parser not in mux.parsers(), what="its end")
 
@@ -297,9 +292,11 @@ def test_listeners_come_stay_and_go(mux_factory):
     mux.reload(text_of(mux, CAT, listen=(stays, comes)))
     assert mux.request("cat", b"x", addr=comes) == (OK, b"x")
     assert mux.request("cat", b"x", addr=stays) == (OK, b"x")
-    early.sendall(b"cat\r\nearly")
-    early.shutdown(socket.SHUT_WR)
-    assert muxes.converse(early) == OK + b"early"
+    assert muxes.converse(early, b"cat\r\nearly") == OK + b"early"
+    # Wanted back before it has gone, it never went.
+    mux.reload(text_of(mux, CAT, listen=(stays, goes)))
+    assert mux.request("cat", b"x", addr=goes) == (OK, b"x")
+    mux.reload(text_of(mux, CAT, listen=(stays, comes)))
     eventually(lambda: set(listening(mux)) == {stays, comes},
                what="the end of the one that goes")
     assert listening(mux)[stays] == inode
@@ -334,9 +331,7 @@ def test_what_a_listener_is_called_and_takes_changes_with_it(mux_factory):
     mux.reload(text(1, "name two backlog 7", ["on two"]))
     assert listening(mux)[LOCAL4] == inode
     assert mux.raw(b"cat\nx") == REFUSAL
-    half.sendall(b"t\r\nx")
-    half.shutdown(socket.SHUT_WR)
-    assert muxes.converse(half) == OK + b"x"
+    assert muxes.converse(half, b"t\r\nx") == OK + b"x"
     since = mux.mark()
     mux.refused("cat", addr="::1")
     assert mux.wait_log("refuse", since=since)["reason"] == "listener"
@@ -351,43 +346,10 @@ def test_an_address_and_all_addresses_change_places(
     early = mux.connect()
     mux.reload(text_of(mux, CAT, listen=after))
     assert mux.request("cat", b"x") == (OK, b"x")
-    early.sendall(b"cat\r\nearly")
-    early.shutdown(socket.SHUT_WR)
-    assert muxes.converse(early) == OK + b"early"
+    assert muxes.converse(early, b"cat\r\nearly") == OK + b"early"
 
 
 # --- a name service that hangs ----------------------------------------------
-
-class Hanging:
-    """For preexec=: a mount namespace in which /etc/passwd can be made a
-    FIFO that nobody writes to."""
-
-    CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
-
-    def __call__(self):
-        libc = ctypes.CDLL(None, use_errno=True)
-        if (libc.unshare(self.CLONE_NEWNS) != 0 or
-                libc.mount(None, b"/", None, self.MS_REC | self.MS_PRIVATE,
-                           None) != 0):
-            raise OSError(ctypes.get_errno(), "a mount namespace")
-
-
-def inside(mux, *words):
-    subprocess.run(["nsenter", "-t", str(mux.pid), "-m", *words], check=True)
-
-
-@contextlib.contextmanager
-def hanging(mux):
-    """The accounts of that tcpmuxd's loader are not to be had."""
-    fifo = os.path.join(mux.dir, "fifo")
-    if not os.path.exists(fifo):
-        os.mkfifo(fifo)
-    inside(mux, "mount", "--bind", fifo, "/etc/passwd")
-    yield
-    inside(mux, "umount", "-l", "/etc/passwd")
-    with contextlib.suppress(OSError):  # whoever waits gets an empty file
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-
 
 @root_only
 def test_a_loader_that_hangs_is_given_up(mux_factory):
