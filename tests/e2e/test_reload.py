@@ -292,6 +292,8 @@ def test_listeners_come_stay_and_go(mux_factory):
     mux.reload(text_of(mux, CAT, listen=(stays, comes)))
     assert mux.request("cat", b"x", addr=comes) == (OK, b"x")
     assert mux.request("cat", b"x", addr=stays) == (OK, b"x")
+    with pytest.raises(TimeoutError):  # no SYN is answered any more
+        mux.connect(goes, timeout=0.2)
     assert muxes.converse(early, b"cat\r\nearly") == OK + b"early"
     # Wanted back before it has gone, it never went.
     mux.reload(text_of(mux, CAT, listen=(stays, goes)))
