@@ -1,11 +1,12 @@
 """When, and from where: hours of the week, and what a listener says of it."""
 
+import contextlib
 import datetime
 import os
 
 import pytest
 
-from mux import OK, service
+from mux import IS_ROOT, OK, service
 
 CAT = "exec /bin/cat"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -64,3 +65,26 @@ def test_closed(mux, name):
 def test_help_names_who_is_open(mux):
     """The same question, so the same answer."""
     assert mux.raw(b"help\r\n") == b"always\r\nnever-mind\r\nopen\r\n"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="without root, one port for all")
+def test_outside_its_hours_costs_what_an_unknown_name_does(mux_factory):
+    """And what one that is not on this listener does: nothing is learned."""
+    now = datetime.datetime.now(OFFSET)
+    far = datetime.timedelta(minutes=30)
+    mux = mux_factory(
+        service("closed", CAT, hours("mon-sun", now + far, now - far)),
+        service("elsewhere", CAT, "on other"), service("cat", CAT),
+        top=("listen 127.0.0.1 port 10001 name other",), exempt=(),
+        admission=("allow any", "penalty unknown 20s", "penalty denied 20s",
+                   "penalty-threshold 30s", "penalty-max 1m"),
+        env={**os.environ, "TZ": ZONE})
+    for last, name in enumerate(("unknown", "closed", "elsewhere"), 2):
+        source = f"127.0.0.{last}"
+        mux.refused(name, source=source)
+        assert mux.request("cat", b"x", source=source) == (OK, b"x")
+        mux.refused(name, source=source)
+        mark = mux.mark()
+        with contextlib.suppress(OSError):
+            assert mux.raw(b"x", half_close=False, source=source) == b""
+        mux.wait_log("shut-out", since=mark, reason="penalty", addr=source)
