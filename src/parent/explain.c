@@ -272,11 +272,14 @@ tell_source(const struct explanation *about)
 	const struct addr *peer = &about->query->peer;
 	unsigned bits =
 	    peer->family == ADDR_V4 ? global->count_by_v4 : global->count_by_v6;
+	struct source_key key =
+	    source_key(peer, global->count_by_v4, global->count_by_v6, 0);
 	struct addr source = *peer;
 	char text[ADDR_TEXT_BYTES];
 	const struct image_place *exempt = access_exempt(about->image, peer);
 
 	addr_mask(&source, bits);
+	source.scope = source_key_link(&key);
 	addr_format(&source, text);
 	(void)fprintf(about->out, "counted as: %s/%u\n", text, bits);
 	if (exempt == NULL) {

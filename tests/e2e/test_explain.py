@@ -278,7 +278,12 @@ def test_a_zone(ask):
     for zone in "lo", "1":
         status, lines, said = ask(TEXT, f"service=git,addr=fe80::1%{zone}")
         assert (status, said) == (ALLOWED, "")
-        assert "counted as: fe80::/56" in lines
+        assert "counted as: fe80::%1/56" in lines
+    text = policy(service("cat", CAT, allow="fe80::%lo/64"), port=10001)
+    assert ask(text, "service=cat,addr=fe80::1%lo")[0] == ALLOWED
+    status, lines, _ = ask(text, "service=cat,addr=fe80::1%77")
+    assert status == REFUSED
+    assert lines[1] == "service cat: denied: no rule matches"
 
 
 def test_a_bad_policy_decides_nothing(ask):
