@@ -322,6 +322,22 @@ size_t image_element_bytes(enum image_section section);
  */
 enum image_error image_init(struct image *image, const void *base, size_t size);
 
+/*
+ * The same, some elements of it at a time, for who has no time for all of them
+ * at once. Once image_inspect_some says true it is decided; `image` may be used
+ * if *error is IMAGE_OK then.
+ */
+struct image_inspection {
+	struct image image;
+	uint32_t stage, next; /* the next check and its element */
+	int64_t name_before; /* of the service before, in the names table */
+};
+
+void image_inspect_begin(
+    struct image_inspection *inspection, const void *base, size_t size);
+bool image_inspect_some(struct image_inspection *inspection, uint32_t most,
+    enum image_error *error);
+
 /* Elements; index must be below the section's count. */
 const struct image_global *image_global(const struct image *image);
 uint32_t image_count(const struct image *image, enum image_section section);

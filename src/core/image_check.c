@@ -205,100 +205,160 @@ is_listen_addr(const struct addr *addr)
 }
 
 static enum image_error
-check_listens(const struct image *image)
+check_listen(struct image_inspection *inspection, uint32_t index)
 {
-	if (image_count(image, IMAGE_LISTENS) > IMAGE_LISTENS_MAX)
-		return IMAGE_BAD_RANGE;
-	for (uint32_t i = 0; i < image_count(image, IMAGE_LISTENS); i++) {
-		const struct image_listen *listen = image_listen(image, i);
+	const struct image *image = &inspection->image;
+	const struct image_listen *listen = image_listen(image, index);
 
-		if (!is_listen_addr(&listen->addr) || listen->backlog == 0 ||
-		    (listen->flags & ~IMAGE_LISTEN_FLAGS) != 0 ||
-		    listen->unused != 0)
-			return IMAGE_BAD_VALUE;
-		if (!image_has_place(image, &listen->place) ||
-		    !image_has_text(image, listen->name, IMAGE_LABEL_MAX) ||
-		    !image_has_text(
-			image, listen->interface, IMAGE_INTERFACE_MAX))
-			return IMAGE_BAD_TEXT;
-	}
+	if (index >= IMAGE_LISTENS_MAX)
+		return IMAGE_BAD_RANGE;
+	if (!is_listen_addr(&listen->addr) || listen->backlog == 0 ||
+	    (listen->flags & ~IMAGE_LISTEN_FLAGS) != 0 || listen->unused != 0)
+		return IMAGE_BAD_VALUE;
+	if (!image_has_place(image, &listen->place) ||
+	    !image_has_text(image, listen->name, IMAGE_LABEL_MAX) ||
+	    !image_has_text(image, listen->interface, IMAGE_INTERFACE_MAX))
+		return IMAGE_BAD_TEXT;
 	return IMAGE_OK;
 }
 
 static enum image_error
-check_rules(const struct image *image)
+check_rule(struct image_inspection *inspection, uint32_t index)
 {
+	const struct image *image = &inspection->image;
+	const struct image_rule *rule = image_rule(image, index);
 	uint32_t sets = image_count(image, IMAGE_SETS);
 
-	for (uint32_t i = 0; i < image_count(image, IMAGE_RULES); i++) {
-		const struct image_rule *rule = image_rule(image, i);
-
-		if (!image_has_place(image, &rule->place))
-			return IMAGE_BAD_TEXT;
-		if (rule->is_allow > 1 || rule->kind > IMAGE_RULE_SET ||
-		    rule->unused[0] != 0 || rule->unused[1] != 0)
-			return IMAGE_BAD_VALUE;
-		if (rule->kind == IMAGE_RULE_SET ? rule->set >= sets
-						 : rule->set != 0)
-			return IMAGE_BAD_RANGE;
-	}
+	if (!image_has_place(image, &rule->place))
+		return IMAGE_BAD_TEXT;
+	if (rule->is_allow > 1 || rule->kind > IMAGE_RULE_SET ||
+	    rule->unused[0] != 0 || rule->unused[1] != 0)
+		return IMAGE_BAD_VALUE;
+	if (rule->kind == IMAGE_RULE_SET ? rule->set >= sets : rule->set != 0)
+		return IMAGE_BAD_RANGE;
 	return IMAGE_OK;
 }
 
 static enum image_error
-check_words(const struct image *image)
+check_word(struct image_inspection *inspection, uint32_t index)
 {
-	for (uint32_t i = 0; i < image_count(image, IMAGE_WORDS); i++)
-		if (!image_has_text(
-			image, image_word(image, i), IMAGE_TEXT_MAX))
-			return IMAGE_BAD_TEXT;
-	return IMAGE_OK;
+	const struct image *image = &inspection->image;
+
+	return image_has_text(image, image_word(image, index), IMAGE_TEXT_MAX)
+	    ? IMAGE_OK
+	    : IMAGE_BAD_TEXT;
 }
 
-/* Every name belongs to a service, and none is the reserved one. */
+/* The reserved name is none of them. */
 static enum image_error
-check_names(struct image *image)
+check_names(struct image_inspection *inspection, uint32_t index)
 {
+	struct image *image = &inspection->image;
 	size_t size;
 	const void *bytes = image_names_bytes(image, &size);
 
+	(void)index;
 	if (!names_init(&image->names, bytes, size) ||
 	    image->names.count != image_count(image, IMAGE_NAMES) ||
 	    names_find(&image->names, (const uint8_t *)"help", 4) >= 0)
 		return IMAGE_BAD_NAMES;
-	for (uint32_t i = 0; i < image->names.count; i++)
-		if (image_name_service(image, i) >=
-		    image_count(image, IMAGE_SERVICES))
-			return IMAGE_BAD_NAMES;
 	return IMAGE_OK;
 }
 
-enum image_error
-image_init(struct image *image, const void *base, size_t size)
+static enum image_error
+check_name(struct image_inspection *inspection, uint32_t index)
+{
+	const struct image *image = &inspection->image;
+
+	return image_name_service(image, index) <
+		image_count(image, IMAGE_SERVICES)
+	    ? IMAGE_OK
+	    : IMAGE_BAD_NAMES;
+}
+
+static enum image_error
+check_whole(struct image_inspection *inspection, uint32_t index)
 {
 	static enum image_error (*const checks[])(const struct image *) = {
 		check_header,
 		check_sections,
 		check_global,
-		check_listens,
 		image_check_sets,
-		check_rules,
-		check_words,
 	};
-	struct image found = { .header = base, .base = base, .size = size };
+	enum image_error error = IMAGE_OK;
+
+	(void)index;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		error = checks[i](&inspection->image);
+		if (error != IMAGE_OK)
+			break;
+	}
+	return error;
+}
+
+#define ONCE IMAGE_SECTIONS
+
+/* In this order: each trusts what those before it have seen. */
+static const struct {
+	enum image_section section; /* of which each element is checked */
+	enum image_error (*check)(struct image_inspection *, uint32_t);
+} stages[] = {
+	{ ONCE, check_whole },
+	{ IMAGE_LISTENS, check_listen },
+	{ IMAGE_RULES, check_rule },
+	{ IMAGE_WORDS, check_word },
+	{ ONCE, check_names },
+	{ IMAGE_NAMES, check_name },
+	{ IMAGE_SERVICES, image_check_service },
+};
+
+#define STAGES (sizeof(stages) / sizeof(stages[0]))
+
+void
+image_inspect_begin(
+    struct image_inspection *inspection, const void *base, size_t size)
+{
+	*inspection = (struct image_inspection){
+		.image = { .header = base, .base = base, .size = size },
+		.name_before = -1,
+	};
+}
+
+bool
+image_inspect_some(
+    struct image_inspection *inspection, uint32_t most, enum image_error *error)
+{
+	*error = IMAGE_OK;
+	for (uint32_t done = 0; inspection->stage < STAGES; done++) {
+		uint32_t stage = inspection->stage;
+		enum image_section section = stages[stage].section;
+		uint32_t count = section == ONCE
+		    ? 1
+		    : image_count(&inspection->image, section);
+
+		if (inspection->next == count) {
+			inspection->stage++;
+			inspection->next = 0;
+			continue;
+		}
+		if (done >= most)
+			return false;
+		*error = stages[stage].check(inspection, inspection->next++);
+		if (*error != IMAGE_OK)
+			return true;
+	}
+	return true;
+}
+
+enum image_error
+image_init(struct image *image, const void *base, size_t size)
+{
+	struct image_inspection inspection;
 	enum image_error error;
 
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		error = checks[i](&found);
-		if (error != IMAGE_OK)
-			return error;
-	}
-	error = check_names(&found);
-	if (error != IMAGE_OK)
-		return error;
-	error = image_check_services(&found);
-	if (error != IMAGE_OK)
-		return error;
-	*image = found;
-	return IMAGE_OK;
+	image_inspect_begin(&inspection, base, size);
+	(void)image_inspect_some(&inspection, UINT32_MAX, &error);
+	if (error == IMAGE_OK)
+		*image = inspection.image;
+	return error;
 }

@@ -26,7 +26,8 @@ bool image_has_range(const struct image *image, enum image_section section,
 bool image_is_limit(uint32_t limit);
 
 enum image_error image_check_sets(const struct image *image);
-/* Needs image->names. */
-enum image_error image_check_services(const struct image *image);
+/* Needs image->names, and the services before this one to be checked. */
+enum image_error
+image_check_service(struct image_inspection *inspection, uint32_t index);
 
 #endif

@@ -138,12 +138,13 @@ is_on(const struct image *image, const struct image_service *service)
 	uint32_t count = image_count(image, IMAGE_LISTENS);
 	bool is_some = false;
 
-	for (uint32_t i = 0; i < IMAGE_LISTENS_MAX; i++) {
-		if ((service->on.bits[i / 64] >> i % 64 & 1) == 0)
-			continue;
-		if (i >= count)
+	for (uint32_t i = 0; i < IMAGE_LISTENS_MAX / 64; i++) {
+		uint64_t bits = service->on.bits[i];
+		uint32_t left = count > i * 64 ? count - i * 64 : 0;
+
+		if (left < 64 && bits >> left != 0)
 			return false;
-		is_some = true;
+		is_some |= bits != 0;
 	}
 	return image_has_optional_place(image, &service->on_place) &&
 	    is_some == (service->on_place.line > 0);
@@ -212,31 +213,27 @@ check_service(const struct image *image, const struct image_service *service)
  * name, and the entries found come in rising order, services are sorted too.
  */
 enum image_error
-image_check_services(const struct image *image)
+image_check_service(struct image_inspection *inspection, uint32_t index)
 {
-	int64_t before = -1;
+	const struct image *image = &inspection->image;
+	const struct image_service *service = image_service(image, index);
+	enum image_error error = check_service(image, service);
 
-	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++) {
-		const struct image_service *service = image_service(image, i);
-		enum image_error error = check_service(image, service);
+	if (error != IMAGE_OK)
+		return error;
 
-		if (error != IMAGE_OK)
-			return error;
+	const char *name = image_text(image, service->name);
+	int64_t found = names_find(
+	    &image->names, (const uint8_t *)name, service->name.length);
+	size_t length;
 
-		const char *name = image_text(image, service->name);
-		int64_t found = names_find(
-		    &image->names, (const uint8_t *)name, service->name.length);
-		size_t length;
-
-		if (found < 0 ||
-		    memcmp(name,
-			names_get(&image->names, (uint32_t)found, &length),
-			service->name.length) != 0 ||
-		    image_name_service(image, (uint32_t)found) != i)
-			return IMAGE_BAD_NAMES;
-		if (found <= before)
-			return IMAGE_BAD_ORDER;
-		before = found;
-	}
+	if (found < 0 ||
+	    memcmp(name, names_get(&image->names, (uint32_t)found, &length),
+		service->name.length) != 0 ||
+	    image_name_service(image, (uint32_t)found) != index)
+		return IMAGE_BAD_NAMES;
+	if (found <= inspection->name_before)
+		return IMAGE_BAD_ORDER;
+	inspection->name_before = found;
 	return IMAGE_OK;
 }

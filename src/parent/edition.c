@@ -16,24 +16,29 @@
 #include "sys/fd.h"
 #include "sys/memfd.h"
 
-const char *
-edition_open(struct edition *edition, int image_fd, const char **text)
+int
+edition_open(struct edition *edition, int image_fd)
 {
 	size_t size;
 	const void *bytes = memfd_map(image_fd, &size);
-	enum image_error error;
 
-	*text = NULL;
 	edition->image_fd = image_fd;
 	if (bytes == NULL)
-		return "map-image";
+		return -1;
 	edition->map =
 	    (struct shared){ .base = (void *)(uintptr_t)bytes, .bytes = size };
-	error = image_init(&edition->image, bytes, size);
-	if (error == IMAGE_OK)
-		return NULL;
-	*text = image_error_text(error);
-	return "check-image";
+	image_inspect_begin(&edition->inspection, bytes, size);
+	return 0;
+}
+
+bool
+edition_check(
+    struct edition *edition, uint32_t elements, enum image_error *error)
+{
+	if (!image_inspect_some(&edition->inspection, elements, error))
+		return false;
+	edition->image = edition->inspection.image;
+	return true;
 }
 
 static const char *

@@ -1,6 +1,7 @@
 #ifndef PARENT_EDITION_H
 #define PARENT_EDITION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/image.h"
@@ -28,6 +29,7 @@ struct service_state {
 
 struct edition {
 	struct image image; /* borrows the mapping */
+	struct image_inspection inspection; /* until it is checked */
 	struct shared map; /* owned; read-only, of image_fd */
 	int image_fd; /* owned; what its launchers map */
 	int names_fd; /* owned; what its parsers map */
@@ -43,12 +45,17 @@ struct edition {
 	}
 
 /*
- * Takes a loader's image, image_fd included whatever comes of it, and checks
- * it whole. Returns NULL, or the step that failed, for the log; *text is then
- * what is wrong with the image, or NULL for errno.
+ * Takes a loader's image, image_fd included whatever comes of it, to be
+ * checked. 0, or -1 with errno.
  */
-const char *
-edition_open(struct edition *edition, int image_fd, const char **text);
+int edition_open(struct edition *edition, int image_fd);
+
+/*
+ * Checks so many elements more of it: it can be large. True once it is decided
+ * whether the image is one, as *error says; edition->image is it if it is.
+ */
+bool edition_check(
+    struct edition *edition, uint32_t elements, enum image_error *error);
 
 /*
  * Makes what processes of it need. former: the edition in force, or NULL.

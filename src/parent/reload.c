@@ -167,6 +167,32 @@ tell_some(struct parent *parent)
 	return false;
 }
 
+static void
+open_image(struct parent *parent)
+{
+	struct reload *reload = &parent->reload;
+	int image_fd = reload->image_fd;
+
+	reload->image_fd = -1;
+	enter(parent, RELOAD_CHECKING, 0);
+	if (edition_open(&parent->editions[other_side(parent)], image_fd) != 0)
+		reload_fail(parent, "map-image", errno);
+}
+
+/* A part of a large image, so that nobody waits for all of it. */
+static bool
+check_some(struct parent *parent)
+{
+	struct edition *next = &parent->editions[other_side(parent)];
+	enum image_error error;
+
+	if (!edition_check(next, LIMIT_CHECKS_A_TURN, &error))
+		return false;
+	if (error != IMAGE_OK)
+		reload_fail(parent, "check-image", 0);
+	return error == IMAGE_OK;
+}
+
 /* Everything of the next edition but its processes, which come by and by. */
 static void
 prepare(struct parent *parent)
@@ -174,17 +200,11 @@ prepare(struct parent *parent)
 	struct reload *reload = &parent->reload;
 	struct edition *next = &parent->editions[other_side(parent)];
 	struct edition *former = &parent->editions[parent->side];
-	int image_fd = reload->image_fd;
-	const char *text;
-	const char *step;
+	const char *step = edition_prepare(parent, next, former);
 
-	reload->image_fd = -1;
 	enter(parent, RELOAD_PREPARING, LIMIT_START_MS);
-	step = edition_open(next, image_fd, &text);
-	if (step == NULL)
-		step = edition_prepare(parent, next, former);
 	if (step != NULL) {
-		reload_fail(parent, step, text == NULL ? errno : 0);
+		reload_fail(parent, step, errno);
 		return;
 	}
 	if (workers_make_room(
@@ -220,7 +240,8 @@ give_up(struct parent *parent)
 	}
 	fd_close(&reload->problems_fd);
 	fd_close(&reload->image_fd);
-	if (reload->state == RELOAD_PREPARING) {
+	if (reload->state == RELOAD_CHECKING ||
+	    reload->state == RELOAD_PREPARING) {
 		listen_drop(parent, &reload->listeners);
 		workers_dismiss(parent, other_side(parent));
 		launch_dismiss(parent, other_side(parent));
@@ -309,6 +330,9 @@ reload_tend(struct parent *parent)
 	/* There is room for one edition beside the one in force. */
 	if (reload->state == RELOAD_READ && reload->reason == NULL &&
 	    !reload->is_leaving)
+		open_image(parent);
+	if (reload->state == RELOAD_CHECKING && reload->reason == NULL &&
+	    check_some(parent))
 		prepare(parent);
 	if (reload->state == RELOAD_PREPARING && reload->reason == NULL)
 		swap_if_ready(parent);
@@ -324,6 +348,7 @@ reload_due_ms(const struct parent *parent)
 	int64_t due_ms = reload->deadline_ms;
 
 	if (reload->state == RELOAD_TELLING ||
+	    reload->state == RELOAD_CHECKING ||
 	    (reload->state == RELOAD_IDLE && reload->is_asked &&
 		parent->phase == PHASE_SERVING))
 		return parent->now_ms;

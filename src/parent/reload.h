@@ -22,6 +22,7 @@ enum reload_state {
 	RELOAD_LOADING, /* a loader reads the policy */
 	RELOAD_TELLING, /* what it had to say of it goes to the log */
 	RELOAD_READ, /* that is all told */
+	RELOAD_CHECKING, /* what it made is gone through */
 	RELOAD_PREPARING, /* processes with the next edition get ready */
 };
 

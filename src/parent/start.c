@@ -40,19 +40,21 @@ static int
 load_image(struct parent *parent)
 {
 	struct edition *edition = &parent->editions[parent->side];
-	const char *step, *text;
+	enum image_error error;
 	int image_fd =
 	    loader_run(&parent->loading, STDERR_FILENO, LIMIT_LOADER_MS);
 
 	if (image_fd < 0)
 		return errno == EINVAL ? -1 : failed("load");
-	step = edition_open(edition, image_fd, &text);
+	if (edition_open(edition, image_fd) != 0)
+		return failed("map-image");
+	(void)edition_check(edition, UINT32_MAX, &error);
 	parent->image = edition->image;
-	if (step == NULL || text == NULL)
-		return step == NULL ? 0 : failed(step);
+	if (error == IMAGE_OK)
+		return 0;
 	log_begin(LOG_LEVEL_ERROR, "start-failed");
-	log_word("step", step);
-	log_text("text", text);
+	log_word("step", "check-image");
+	log_text("text", image_error_text(error));
 	log_end();
 	log_flush();
 	return -1;

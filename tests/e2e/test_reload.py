@@ -11,6 +11,7 @@ import pytest
 from hanging import Hanging, hanging
 from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, eventually, policy, program,
                  service)
+from rooms import unsanitized
 
 CAT, DOG = service("cat", "exec /bin/cat"), service("dog", "exec /bin/cat")
 ALIVE = service("alive", "exec /bin/cat")
@@ -353,6 +354,7 @@ def test_an_address_and_all_addresses_change_places(
 
 # --- a name service that hangs ----------------------------------------------
 
+@unsanitized  # its runtime wants to be the first that is preloaded
 @root_only
 def test_a_loader_that_hangs_is_given_up(mux_factory):
     later = os.path.join("/tmp", f"later-{os.getpid()}")

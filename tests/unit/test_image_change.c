@@ -397,6 +397,21 @@ static const struct change changes[] = {
 	{ "scoped beyond", scoped_beyond, IMAGE_BAD_RANGE },
 };
 
+/* It takes as many turns as there are elements, and comes to the same. */
+static enum image_error
+one_at_a_time(const void *block, size_t size)
+{
+	struct image_inspection inspection;
+	enum image_error error;
+	int turns = 1;
+
+	image_inspect_begin(&inspection, block, size);
+	while (!image_inspect_some(&inspection, 1, &error))
+		turns++;
+	assert_true(error != IMAGE_OK || turns > 10);
+	return error;
+}
+
 static void
 check_change(const struct change *change)
 {
@@ -416,6 +431,7 @@ check_change(const struct change *change)
 	block = build_block(&build, &size);
 	build_finish(&build);
 	error = image_init(&image, block, size);
+	assert_int_equal(one_at_a_time(block, size), error);
 	if (error != change->expected)
 		fail_msg("%s: %s, not %s", change->what,
 		    image_error_text(error),
