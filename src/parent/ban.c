@@ -72,10 +72,8 @@ ban_renew(struct parent *parent)
 	struct ban_state *state = &parent->ban;
 	struct ban_work *work = state->work;
 
-	/* Bans are known by their records: who comes again gets a new one. */
-	if (state->records != parent->sources.records)
-		bans_clear(&work->bans);
-	state->records = parent->sources.records;
+	/* Bans are known by records, and those may be others' now. */
+	bans_clear(&work->bans);
 	state->limit_bytes = (uint32_t)(socket_filter_room() / 2);
 	for (size_t i = 0; i < FAMILIES; i++) {
 		/* As if there were none, so that all get theirs anew. */

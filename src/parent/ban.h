@@ -38,7 +38,6 @@ struct ban_state {
 	int64_t end_ms; /* when the first ban in them ends; 0: none is in */
 	uint32_t sources; /* that were logged last */
 	int64_t log_ms; /* when to log next */
-	const struct source *records; /* not owned; what bans are bans of */
 };
 
 /* Maps what it needs. 0, or -1 with errno. */
