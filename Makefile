@@ -191,6 +191,13 @@ bench-reload:		## 200 reloads among 50,000 connections (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/reload.py $(ARGS)
 
+.PHONY: bench-flood
+bench-flood:		## what a flood of who gets shut out costs others (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/flood.py $(ARGS)
+
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \

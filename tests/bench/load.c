@@ -87,6 +87,7 @@ client_begin(struct load *load, uint32_t index)
 	const struct options *options = load->options;
 	struct client *client = &load->clients[index];
 	const uint64_t number = load->tally.begun++;
+	bool waits;
 
 	client->begun_ns = now_ns();
 	client->sent = client->got = 0;
@@ -99,8 +100,12 @@ client_begin(struct load *load, uint32_t index)
 	}
 	load->active++;
 	/* On loopback it is connected by now, and this saves two calls. */
-	watch(load, client, index, EPOLL_CTL_ADD,
-	    client_send(load, index) ? EPOLLOUT : EPOLLIN);
+	waits = client_send(load, index);
+	if (waits && options->gives_up) {
+		client_end(load, client, &load->tally.given_up);
+		return;
+	}
+	watch(load, client, index, EPOLL_CTL_ADD, waits ? EPOLLOUT : EPOLLIN);
 }
 
 static void
@@ -310,6 +315,15 @@ dispatch(struct load *load, int timeout_ms)
 	}
 }
 
+/* For events; who gives up has nothing to wait for. */
+static int
+wait_ms(const struct options *options)
+{
+	if (options->gives_up)
+		return 0;
+	return options->pieces > 1 ? 1 : 10;
+}
+
 static void
 run(struct load *load)
 {
@@ -328,7 +342,7 @@ run(struct load *load)
 	while (!is_done(load, end_ns)) {
 		if (now_ns() < end_ns)
 			begin_more(load);
-		dispatch(load, options->pieces > 1 ? 1 : 10);
+		dispatch(load, wait_ms(options));
 		send_due_pieces(load);
 		drip(load);
 	}
@@ -349,6 +363,7 @@ report(const struct load *load)
 		{ "ok", tally->ok },
 		{ "bad", tally->bad },
 		{ "reset", tally->reset },
+		{ "given_up", tally->given_up },
 		{ "unfinished", load->active },
 		{ "connect_errors", tally->connect_errors },
 		{ "send_errors", tally->send_errors },

@@ -37,6 +37,8 @@ struct options {
 	uint32_t gap_ms;
 	uint32_t slow;
 	uint32_t drip;
+	uint32_t step64; /* /64s from a source to the next; 0: one address */
+	bool gives_up;
 	bool holds_again;
 	bool half_closes;
 	struct text request;
@@ -61,6 +63,8 @@ static const char load_usage[] =
     "  --gap MS           between them (5)\n"
     "  --sources K        addresses to come from, in turn (65536; 0: any)\n"
     "  --source-base A    the first of them (127.1.0.0 or fd7f:1::)\n"
+    "  --step64 N         each N /64s from the one before, not one address\n"
+    "  --give-up          close what is not connected at once, and go on\n"
     "  --slow N           also hold N open that send no more than:\n"
     "  --slow-text TEXT   (nothing)\n"
     "  --drip N           also hold N open that send an x a second\n"
@@ -154,6 +158,7 @@ parse_numeric(struct options *options, int which, const char *word)
 		{ 'p', &options->pieces, PIECES_MAX },
 		{ 'g', &options->gap_ms, 60000 },
 		{ 'S', &options->sources, 1U << 24 },
+		{ 's', &options->step64, 1U << 16 },
 		{ 'w', &options->slow, 100000 },
 		{ 'd', &options->drip, 100000 },
 		{ 'H', &options->held_sources, 1U << 24 },
@@ -185,6 +190,8 @@ parse_other(struct options *options, int which, const char *word)
 		parse_address(&options->held_base, word);
 	else if (which == 'a')
 		options->holds_again = true;
+	else if (which == 'u')
+		options->gives_up = true;
 	else if (which == 'h')
 		options->half_closes = true;
 	else
@@ -239,6 +246,8 @@ parse_options(struct options *options, int argc, char **argv)
 		{ "gap", required_argument, NULL, 'g' },
 		{ "sources", required_argument, NULL, 'S' },
 		{ "source-base", required_argument, NULL, 'b' },
+		{ "step64", required_argument, NULL, 's' },
+		{ "give-up", no_argument, NULL, 'u' },
 		{ "slow", required_argument, NULL, 'w' },
 		{ "slow-text", required_argument, NULL, 'x' },
 		{ "drip", required_argument, NULL, 'd' },

@@ -26,6 +26,7 @@ struct tally {
 	uint64_t ok;
 	uint64_t bad;
 	uint64_t reset;
+	uint64_t given_up;
 	uint64_t connect_errors;
 	uint64_t send_errors;
 	uint64_t held_opened;
@@ -77,7 +78,7 @@ address_size(const union address *address)
 
 /* The port is chosen at connect, for the pair: sources share all of them. */
 static inline int
-bind_source(int fd, const union address *base, uint32_t number)
+bind_source(int fd, const union address *base, uint32_t number, uint32_t step64)
 {
 	const int yes = 1;
 	union address source = *base;
@@ -85,7 +86,9 @@ bind_source(int fd, const union address *base, uint32_t number)
 	if (base->any.sa_family == AF_INET6) {
 		uint32_t *low = &source.in6.sin6_addr.s6_addr32[3];
 
-		*low = htonl(ntohl(*low) + number);
+		if (step64 > 0)
+			low = &source.in6.sin6_addr.s6_addr32[1];
+		*low = htonl(ntohl(*low) + number * (step64 > 0 ? step64 : 1));
 		setsockopt(fd, SOL_IPV6, IPV6_FREEBIND, &yes, sizeof(yes));
 	} else {
 		uint32_t *all = &source.in.sin_addr.s_addr;
@@ -112,7 +115,8 @@ open_connection(const struct load *load, const union address *base,
 	if (load->options->pieces > 1)
 		setsockopt(fd, SOL_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	if ((sources == 0 ||
-		bind_source(fd, base, (uint32_t)(number % sources)) == 0) &&
+		bind_source(fd, base, (uint32_t)(number % sources),
+		    load->options->step64) == 0) &&
 	    (connect(fd, &target->any, address_size(target)) == 0 ||
 		errno == EINPROGRESS))
 		return fd;
