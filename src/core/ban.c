@@ -78,6 +78,13 @@ first_bytes(const struct source_key *key, int count)
 	return number;
 }
 
+/* All bits of a number of `width` that are not among its first `bits`. */
+static uint64_t
+rest_of(unsigned width, unsigned bits)
+{
+	return width == bits ? 0 : UINT64_MAX >> (64 - (width - bits));
+}
+
 /* The addresses of a source; false if they cannot be dropped alone. */
 static bool
 range_of(const struct source_key *key, const struct image_global *global,
@@ -85,17 +92,13 @@ range_of(const struct source_key *key, const struct image_global *global,
 {
 	if (key->family == ADDR_V4) {
 		range->first = first_bytes(key, 4);
-		range->last = range->first | UINT32_MAX >> global->count_by_v4;
-		if (global->count_by_v4 == 32)
-			range->last = range->first;
+		range->last = range->first | rest_of(32, global->count_by_v4);
 		return true;
 	}
 	if (global->count_by_v6 > 64)
 		return false;
 	range->first = first_bytes(key, 8);
-	range->last = range->first | UINT64_MAX >> global->count_by_v6;
-	if (global->count_by_v6 == 64)
-		range->last = range->first;
+	range->last = range->first | rest_of(64, global->count_by_v6);
 	return range->first > LINK_LOCAL_LAST || range->last < LINK_LOCAL_FIRST;
 }
 
