@@ -38,6 +38,6 @@
 #define LIMIT_LEAVE_MS 2000 /* of a listener that a reload takes away */
 #define LIMIT_FORMER_MS 5000 /* for lists of names of the policy before */
 #define LIMIT_CHECKS_A_TURN 4096u /* elements of a policy's image */
-#define LIMIT_PROBLEMS_A_TURN 32 /* of a policy, logged */
+#define LIMIT_PROBLEM_BYTES_A_TURN 8192 /* of a policy's problems, logged */
 
 #endif

@@ -144,14 +144,14 @@ static bool
 tell_some(struct parent *parent)
 {
 	struct reload *reload = &parent->reload;
-	char text[8192];
+	char text[LIMIT_PROBLEM_BYTES_A_TURN];
 	ssize_t length = pread(reload->problems_fd, text, sizeof(text),
 	    (off_t)reload->problems_told);
 	const char *line = text;
 
 	if (length <= 0)
 		return true;
-	for (int i = 0; i < LIMIT_PROBLEMS_A_TURN; i++) {
+	for (;;) {
 		size_t left = (size_t)(text + length - line);
 		const char *end = memchr(line, '\n', left);
 

@@ -150,6 +150,16 @@ def status(mux):
     return mux.wait_log("status", since=since)
 
 
+def test_the_undecided_have_the_new_policy_s_time(mux_factory):
+    mux = mux_factory(CAT, parser=("timeout 1m",))
+    sock = mux.connect()
+    sock.sendall(b"ca")
+    eventually(lambda: status(mux)["pending"] == "1", what="the half line")
+    mux.reload(text_of(mux, CAT, parser=("timeout 100ms",)))
+    assert muxes.converse(sock, half_close=False) == REFUSAL
+    assert mux.wait_log("refuse", reason="timeout")
+
+
 def test_a_parser_s_word_by_old_names_is_no_word(mux_factory):
     """It says `unknown`, or a number that is another name's by now."""
     mux = mux_factory(CAT, service("zebra", "exec /bin/echo zebra"))
@@ -321,17 +331,18 @@ def listening(mux):
 @root_only
 def test_what_a_listener_is_called_and_takes_changes_with_it(mux_factory):
     """Its socket stays, its name, backlog and line ends are the new ones."""
-    def text(port, words, on):
-        cat = service("cat", "exec /bin/cat", *on)
-        return policy(cat, listen=(), top=[
-            f"listen {LOCAL4} port {port} {words}", f"listen ::1 port {port}"])
+    def text(name, words):
+        cat = service("cat", "exec /bin/cat", f"on {name}")
+        return policy(cat, listen=(), top=words)
 
-    mux = mux_factory(text=text(1, "name one lenient-lf", ["on one"]))
+    mux = mux_factory(text=text("one", [
+        f"listen {LOCAL4} name one lenient-lf", "listen ::1"]))
     inode = listening(mux)[LOCAL4]
     half = mux.connect()
     half.sendall(b"ca")
     eventually(lambda: status(mux)["pending"] == "1", what="the half line")
-    mux.reload(text(1, "name two backlog 7", ["on two"]))
+    mux.reload(text("two", [
+        "listen ::1", f"listen {LOCAL4} name two backlog 7"]))
     assert listening(mux)[LOCAL4] == inode
     assert mux.raw(b"cat\nx") == REFUSAL
     assert muxes.converse(half, b"t\r\nx") == OK + b"x"
@@ -410,9 +421,16 @@ def test_thirty_reloads_leave_nothing(mux_factory):
 
     for _ in range(3):
         all_three()
-    before, memory = mux.fd_count(), mux.rss()
+    before, memory, size = mux.fd_count(), mux.rss(), mapped(mux)
     for _ in range(10):
         all_three()
     eventually(lambda: mux.fd_count() <= before, what="its descriptors")
     assert mux.rss() - memory < 512 * 1024
+    eventually(lambda: mapped(mux) <= size, what="what was mapped")
     assert echoes(running)
+
+
+def mapped(mux):
+    """Pages of its address space."""
+    with open(f"/proc/{mux.pid}/statm") as file:
+        return int(file.read().split()[0])
