@@ -157,6 +157,7 @@ def test_the_undecided_have_the_new_policy_s_time(mux_factory):
     eventually(lambda: status(mux)["pending"] == "1", what="the half line")
     mux.reload(text_of(mux, CAT, parser=("timeout 100ms",)))
     assert muxes.converse(sock, half_close=False) == REFUSAL
+    sock.close()
     assert mux.wait_log("refuse", reason="timeout")
 
 
@@ -195,6 +196,38 @@ def test_the_list_of_names_is_one_policy_s(mux_factory):
         assert mux.raw(b"help\r\n") == b"alive\r\n"
         assert got + muxes.converse(slow) == wanted
     mux.reload(text_of(mux, DOG))
+
+
+def test_who_was_promised_a_service_gets_it(mux_factory):
+    """It is with the launcher of the policy before, which then leaves."""
+    mux = mux_factory(CAT)
+    launcher, = mux.launchers()
+    os.kill(launcher, signal.SIGSTOP)
+    sock = mux.connect()
+    sock.sendall(b"cat\r\n")
+    eventually(lambda: status(mux)["launching"] == "1", what="the launch")
+    mux.reload(text_of(mux, DOG))
+    assert mux.request("dog", b"x") == (OK, b"x")
+    assert launcher in mux.launchers()
+    os.kill(launcher, signal.SIGCONT)
+    assert read(sock, len(OK)) == OK and echoes(sock)
+    eventually(lambda: launcher not in mux.launchers(), what="its end")
+    assert not mux.logs("launcher-died")
+
+
+@root_only
+def test_a_reload_without_root(mux_factory):
+    mux = mux_factory(service("cat", "exec /bin/cat", user="self"),
+                      user="nobody")
+    running = begin(mux, b"cat")
+    dog = service("dog", "exec /bin/cat", user="self")
+    mux.reload(text_of(mux, dog, root=False, listen=(LOCAL4, "127.0.0.2")))
+    assert mux.request("dog", b"x", addr="127.0.0.2") == (OK, b"x")
+    assert echoes(running)
+    # What would have to be bound beside what goes: not without root.
+    since = mux.ask_to_reload(text_of(mux, dog, root=False, listen=("*",)))
+    assert mux.wait_log("reload-failed", since=since)["reason"] == "listen"
+    assert mux.request("dog", b"x") == (OK, b"x")
 
 
 def refusal(mux, name):
