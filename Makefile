@@ -78,6 +78,8 @@ PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/tools/preload/*.c))
 EVIL	= $(call programs,tests/evil-parser/*.c)
 BENCH	= $(call programs,tests/bench/*.c)
 FUZZ	= $(call programs,fuzz/*.c)
+# Tables that tests read as the loader does.
+PROFILES = $(patsubst %,$(BUILD)/obj/loader/profile_%.o,default stdio offline)
 FLAGS	= $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
 SOURCES	= $(wildcard src/*/*.c)
 # The inputs of a link without the notes they also depend on.
@@ -124,7 +126,7 @@ $(PROGRAMS): $(BUILD)/sources
 
 $(BUILD)/tcpmuxd: $(BUILD)/obj/main.o $(call objs,parent) \
     $(call objs,loader) $(LIBS)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(INPUTS) -lcap-ng -lbsd $(SODIUM)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(INPUTS) -lseccomp -lcap-ng -lbsd $(SODIUM)
 
 $(BUILD)/tcpmuxd-parser: $(call objs,parser) $(LIBS)
 	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lseccomp -lcap-ng
@@ -147,20 +149,20 @@ check:			## build, and run every test this user can run
 unit: $(UNIT)				## build the unit tests
 tools: $(TOOLS) $(PRELOADS) $(EVIL) $(BUILD)/tests/bench/load	## build the programs the tests use
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBS) $(BUILD)/flags
+$(BUILD)/tests/unit/%: tests/unit/%.c $(PROFILES) $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) \
-	    -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBS) \
+	    -MMD -MP -MF $@.d -MT $@ -o $@ $< $(PROFILES) $(LIBS) \
 	    -lcmocka -lseccomp -lcap-ng -lbsd $(SODIUM)
 
 $(BUILD)/tests/tools/preload/%.so: tests/tools/preload/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
-$(BUILD)/tests/tools/%: tests/tools/%.c $(LIBS) $(BUILD)/flags
+$(BUILD)/tests/tools/%: tests/tools/%.c $(PROFILES) $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
-	    -o $@ $< $(LIBS) -lseccomp -lcap-ng
+	    -o $@ $< $(PROFILES) $(LIBS) -lseccomp -lcap-ng
 
 # Parsers as they must not be, to see what the parent does then.
 $(BUILD)/tests/evil-parser/%: tests/evil-parser/%.c $(LIBS) $(BUILD)/flags

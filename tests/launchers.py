@@ -312,11 +312,12 @@ def _is_probe_sanitized():
 def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
            umask=0o077, cwd="/", kept=0, bounding=0, inheritable=None,
            securebits=NOROOT_LOCKED, no_new_privs=1, keepalive=0,
-           limits=None):
+           limits=None, filters=2):
     """All that the probe has to say under a policy, but for its fd lines.
 
     launched_by: a process from whom it has inherited what a policy cannot
     say. limits: {number: (soft, hard)}, where they are not that one's.
+    filters: how many there are of ours; `default` has two.
     """
     if inheritable is None:
         inheritable = kept if uid != 0 else 0
@@ -333,7 +334,9 @@ def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
         "CapInh": [f"{inheritable:016x}"], "CapPrm": [f"{kept:016x}"],
         "CapEff": [f"{kept:016x}"], "CapBnd": [f"{bounding:016x}"],
         "CapAmb": [f"{inheritable:016x}"], "NoNewPrivs": [str(no_new_privs)],
-        "Seccomp": ["0"], "Threads": ["1"], "NSpid": [str(pid)],
+        "Seccomp": ["2" if filters else own("Seccomp")],
+        "Seccomp_filters": [str(int(own("Seccomp_filters")) + filters)],
+        "Threads": ["1"], "NSpid": [str(pid)],
         "Cpus_allowed_list": [own("Cpus_allowed_list", launched_by)],
         "securebits": [f"{securebits:#x}" if securebits else "0"],
         "death_signal": ["0"], "keepcaps": ["0"], "dumpable": ["1"],

@@ -22,6 +22,7 @@ static const size_t element_bytes[IMAGE_SECTIONS] = {
 	[IMAGE_GIDS] = sizeof(uint32_t),
 	[IMAGE_HOURS] = sizeof(struct image_hours),
 	[IMAGE_EXITS] = sizeof(struct image_exit),
+	[IMAGE_FILTERS] = sizeof(struct image_instruction),
 };
 
 size_t
@@ -123,6 +124,29 @@ const struct image_exit *
 image_exits(const struct image *image, struct image_range range)
 {
 	return element(image, IMAGE_EXITS, range.first);
+}
+
+const struct image_instruction *
+image_filter(const struct image *image, enum image_filter filter)
+{
+	return element(
+	    image, IMAGE_FILTERS, image_global(image)->filters[filter].first);
+}
+
+unsigned
+image_service_filters(const struct image_service *service)
+{
+	unsigned filters = 0;
+
+	if (service->kind == IMAGE_KIND_TRAP)
+		return 0;
+	if (service->network == IMAGE_NETWORK_NONE)
+		filters |= 1U << IMAGE_FILTER_OFFLINE;
+	if (service->syscalls == IMAGE_SYSCALLS_DEFAULT)
+		filters |= 1U << IMAGE_FILTER_DEFAULT;
+	if (service->syscalls == IMAGE_SYSCALLS_STDIO)
+		filters |= 1U << IMAGE_FILTER_STDIO;
+	return filters;
 }
 
 const char *

@@ -35,6 +35,7 @@
 #define IMAGE_LABEL_MAX 63u /* bytes of a listener's name */
 #define IMAGE_INTERFACE_MAX 15u /* IFNAMSIZ, its NUL left out */
 #define IMAGE_HOURS_MAX 256u /* intervals of a service's week */
+#define IMAGE_FILTER_MAX 4096u /* instructions: the kernel takes no more */
 #define IMAGE_EXITS_MAX 8u /* codes of a service: each session keeps them */
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
@@ -152,6 +153,36 @@ enum image_logged {
 	IMAGE_LOGGED_NONE,
 };
 
+/*
+ * Programs that judge system calls, made once a policy: a service has those of
+ * its profile, and one more without a network. Each is there if a service
+ * needs it.
+ */
+enum image_filter {
+	IMAGE_FILTER_OFFLINE, /* refuses sockets that lead out of the machine */
+	IMAGE_FILTER_DEFAULT, /* refuses what no service needs, but clone3 */
+	IMAGE_FILTER_STDIO, /* refuses all but what reads and writes */
+	IMAGE_FILTERS_COUNT,
+};
+
+/* Of a classic BPF program: the kernel's struct sock_filter, seccomp(2). */
+struct image_instruction {
+	uint16_t code;
+	uint8_t on_true, on_false;
+	uint32_t operand;
+};
+
+enum image_syscalls {
+	IMAGE_SYSCALLS_DEFAULT,
+	IMAGE_SYSCALLS_STDIO,
+	IMAGE_SYSCALLS_ANY,
+};
+
+enum image_network {
+	IMAGE_NETWORK_ANY,
+	IMAGE_NETWORK_NONE,
+};
+
 #define IMAGE_SERVICE_DISABLED 0x01u
 #define IMAGE_SERVICE_UNLISTED 0x02u
 #define IMAGE_SERVICE_NEW_PRIVILEGES 0x04u
@@ -196,7 +227,8 @@ struct image_service {
 	uint8_t leftovers; /* enum image_leftovers */
 	uint8_t kind; /* enum image_kind */
 	uint8_t logged; /* enum image_logged */
-	uint8_t unused[2];
+	uint8_t syscalls; /* enum image_syscalls */
+	uint8_t network; /* enum image_network */
 };
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */
@@ -244,6 +276,8 @@ struct image_global {
 	struct image_text parser_program; /* empty: the installed one */
 	struct image_range admission; /* rules */
 	struct image_range exempt; /* rules; all of them allow */
+	/* Instructions of each program; none: no service needs it. */
+	struct image_range filters[IMAGE_FILTERS_COUNT];
 	uint32_t sessions, pending, pending_per_source, per_source;
 	struct rate rate; /* of one source's connections */
 	uint32_t sources; /* that are remembered */
@@ -279,6 +313,7 @@ enum image_section {
 	IMAGE_GIDS, /* uint32_t */
 	IMAGE_HOURS,
 	IMAGE_EXITS,
+	IMAGE_FILTERS, /* struct image_instruction */
 	IMAGE_SECTIONS,
 };
 
@@ -361,6 +396,11 @@ image_hours(const struct image *image, uint32_t index);
 /* A service's exit codes, range.count of them. */
 const struct image_exit *
 image_exits(const struct image *image, struct image_range range);
+/* Its program, image_global's range.count instructions of it. */
+const struct image_instruction *
+image_filter(const struct image *image, enum image_filter filter);
+/* The programs that a service has: bit n is enum image_filter's n. */
+unsigned image_service_filters(const struct image_service *service);
 /* A NUL-terminated string of the image; never NULL. */
 const char *image_text(const struct image *image, struct image_text text);
 /* The word (argv, env) of a range's element. */

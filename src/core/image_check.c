@@ -148,6 +148,19 @@ is_memory(const struct image_global *global)
 	    global->penalty_threshold_ms < global->penalty_max_ms;
 }
 
+/* What is in a program is for the kernel to judge, which does. */
+static bool
+is_filters(const struct image *image)
+{
+	const struct image_range *filters = image_global(image)->filters;
+
+	for (int i = 0; i < IMAGE_FILTERS_COUNT; i++)
+		if (!image_has_range(image, IMAGE_FILTERS, filters[i]) ||
+		    filters[i].count > IMAGE_FILTER_MAX)
+			return false;
+	return true;
+}
+
 static enum image_error
 check_global(const struct image *image)
 {
@@ -161,7 +174,8 @@ check_global(const struct image *image)
 	    !image_has_path(image, global->parser_program))
 		return IMAGE_BAD_VALUE;
 	if (!image_has_range(image, IMAGE_RULES, global->admission) ||
-	    !image_has_range(image, IMAGE_RULES, global->exempt))
+	    !image_has_range(image, IMAGE_RULES, global->exempt) ||
+	    !is_filters(image))
 		return IMAGE_BAD_RANGE;
 	if (!image_is_limit(global->sessions) ||
 	    !image_is_limit(global->pending) ||

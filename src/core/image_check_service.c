@@ -63,7 +63,8 @@ check_trap(const struct image *image, const struct image_service *service)
 	if (service->argv.count != 0 || service->env.count != 0 ||
 	    service->exits.count != 0 || service->groups.count != 0 ||
 	    service->capabilities != 0 || service->uid != 0 ||
-	    service->gid != 0 ||
+	    service->gid != 0 || service->syscalls != 0 ||
+	    service->network != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
@@ -172,6 +173,24 @@ is_exits(const struct image *image, struct image_range range)
 	return true;
 }
 
+/* A program that it is to have is there: no service starts with less. */
+static bool
+is_confined(const struct image *image, const struct image_service *service)
+{
+	const unsigned filters = image_service_filters(service);
+
+	if (service->syscalls > IMAGE_SYSCALLS_ANY ||
+	    service->network > IMAGE_NETWORK_NONE)
+		return false;
+	for (int i = 0; i < IMAGE_FILTERS_COUNT; i++)
+		if ((filters >> i & 1) != 0 &&
+		    image_global(image)->filters[i].count == 0)
+			return false;
+	/* Nothing that these could be good for could be called. */
+	return service->syscalls != IMAGE_SYSCALLS_STDIO ||
+	    (service->flags & IMAGE_SERVICE_NEW_PRIVILEGES) == 0;
+}
+
 static enum image_error
 check_service(const struct image *image, const struct image_service *service)
 {
@@ -199,8 +218,8 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->stderr_to > IMAGE_STDERR_SOCKET ||
 	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
 	    service->kind > IMAGE_KIND_TRAP ||
-	    service->logged > IMAGE_LOGGED_NONE || service->unused[0] != 0 ||
-	    service->unused[1] != 0 || !rate_is_valid(&service->rate) ||
+	    service->logged > IMAGE_LOGGED_NONE ||
+	    !is_confined(image, service) || !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
 	    !is_hours(image, service) || !is_on(image, service) ||
 	    !is_exits(image, service->exits))

@@ -124,6 +124,11 @@ struct policy_service {
 	bool has_all_capabilities, has_new_privileges;
 	enum image_leftovers leftovers;
 	enum image_logged logged;
+	enum image_syscalls syscalls;
+	struct place syscalls_place;
+	enum image_network network;
+	bool is_network_if_available;
+	struct place network_place;
 	uint32_t keepalive_s; /* 0: off */
 };
 

@@ -162,6 +162,8 @@ extern const char *const policy_penalty_words[];
 extern const char *const policy_reply_words[];
 extern const char *const policy_stderr_words[];
 extern const char *const policy_leftovers_words[];
+extern const char *const policy_syscalls_words[];
+extern const char *const policy_network_words[];
 extern const char *const policy_logged_words[];
 
 /* policy_value.c: each returns false after it complained */
@@ -374,6 +376,12 @@ void policy_take_stderr(
 void policy_take_capabilities(
     struct policy_parser *parser, const struct policy_line *line);
 void policy_take_new_privileges(
+    struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_confine.c */
+/* Of what a service says together, at its end. */
+void policy_check_confinement(struct policy_parser *parser);
+void policy_take_syscalls(
     struct policy_parser *parser, const struct policy_line *line);
 
 #endif

@@ -82,6 +82,7 @@ policy_end_service(struct policy_parser *parser)
 		    "PATH ...' or 'trap'",
 		    SHOWN(name));
 	policy_rows_check_kind(parser);
+	policy_check_confinement(parser);
 	if (!service->is_trap && (parser->seen & ROW_USER) == 0 &&
 	    service->user.text.length == 0)
 		policy_complain(parser, place,

@@ -296,3 +296,10 @@ policy_show_log(struct policy_printer *printer)
 	printer_plain_line(
 	    printer, policy_logged_words[printer->service->logged]);
 }
+
+void
+policy_show_syscalls(struct policy_printer *printer)
+{
+	printer_plain_line(
+	    printer, policy_syscalls_words[printer->service->syscalls]);
+}

@@ -59,6 +59,19 @@ const char *const policy_leftovers_words[] = {
 	NULL,
 };
 
+const char *const policy_syscalls_words[] = {
+	[IMAGE_SYSCALLS_DEFAULT] = "default",
+	[IMAGE_SYSCALLS_STDIO] = "stdio",
+	[IMAGE_SYSCALLS_ANY] = "any",
+	NULL,
+};
+
+const char *const policy_network_words[] = {
+	[IMAGE_NETWORK_ANY] = "any",
+	[IMAGE_NETWORK_NONE] = "none",
+	NULL,
+};
+
 const char *const policy_logged_words[] = {
 	[IMAGE_LOGGED_ALL] = "all",
 	[IMAGE_LOGGED_FAILURES] = "failures",

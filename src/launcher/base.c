@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "core/step.h"
+#include "launcher/filter.h"
 #include "sys/drop.h"
 #include "sys/landlock.h"
 
@@ -262,6 +263,26 @@ prepare_landlock(struct base *base)
 	return 0;
 }
 
+/*
+ * For all services of the common base, who have no_new_privs anyway: the
+ * launcher itself needs nothing that these refuse. Each of the other bases'
+ * children enters its own.
+ */
+static int
+enter_filters(struct base *base)
+{
+	base->filters = 0;
+	if (base->kind != BASE_COMMON)
+		return 0;
+	base->filters = 1U << IMAGE_FILTER_DEFAULT;
+	/* A policy without such a service has no such program. */
+	if (image_global(&base->image)->filters[IMAGE_FILTER_DEFAULT].count ==
+	    0)
+		return 0;
+	return drop_new_privileges() == 0 ? filters_enter(base, base->filters)
+					  : -1;
+}
+
 /* In this order: what a later row needs, no earlier one takes away. */
 static const struct {
 	enum step step;
@@ -280,6 +301,7 @@ static const struct {
 	/* A change of credentials would take it away once more. */
 	{ STEP_PROCESS_GROUP, die_with_parent },
 	{ STEP_LANDLOCK, prepare_landlock },
+	{ STEP_FILTER, enter_filters },
 };
 
 static int

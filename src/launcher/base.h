@@ -34,6 +34,7 @@ struct base {
 	uint32_t uid, gid; /* its own */
 	uint32_t group_count;
 	int ruleset_fd; /* of a session's Landlock domain; -1: no Landlock */
+	unsigned filters; /* programs of the image that all inherit */
 	unsigned first_free_fd; /* this one and all above it are unused */
 };
 

@@ -45,6 +45,10 @@ int child_verify(struct child *child);
 int child_refuse_privileges(struct child *child);
 int child_enter_domain(struct child *child);
 
+/* filter.c: what it may call. */
+int child_enter_filters_first(struct child *child);
+int child_enter_filters(struct child *child);
+
 /* program.c: whether execve would do. */
 int child_check_program(struct child *child);
 

@@ -80,6 +80,8 @@ static const struct {
 	{ STEP_GID, child_set_gid },
 	{ STEP_BOUNDING_SET, child_cut_bounding_set },
 	{ STEP_SECUREBITS, child_lock_root },
+	/* new-privileges: without no_new_privs only root may enter one. */
+	{ STEP_FILTER, child_enter_filters_first },
 	{ STEP_UID, child_set_uid },
 	{ STEP_CAPABILITIES, child_cut_capabilities },
 	{ STEP_VERIFY, child_verify },
@@ -87,6 +89,8 @@ static const struct {
 	{ STEP_NO_NEW_PRIVS, child_refuse_privileges },
 	/* Needs no_new_privs. */
 	{ STEP_LANDLOCK, child_enter_domain },
+	/* Needs it, too; nothing that a profile refuses comes after. */
+	{ STEP_FILTER, child_enter_filters },
 	/* With the service's own rights, or it would say little. */
 	{ STEP_PROGRAM, child_check_program },
 	{ STEP_REPLY, reply },

@@ -30,6 +30,7 @@ check_base(const struct base *base, const struct image_service *service)
 {
 	const uint8_t kept =
 	    IMAGE_SERVICE_NEW_PRIVILEGES | IMAGE_SERVICE_CAPABILITIES_ALL;
+	const unsigned filters = image_service_filters(service);
 	const bool is_self = (service->flags & IMAGE_SERVICE_SELF) != 0;
 
 	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0 ||
@@ -40,7 +41,19 @@ check_base(const struct base *base, const struct image_service *service)
 	if (base->kind != BASE_FULL &&
 	    ((service->flags & kept) != 0 || service->capabilities != 0))
 		return refuse(EPERM);
+	/* What all inherit, none can do without. */
+	if ((base->filters & ~filters) != 0)
+		return refuse(EPERM);
 	return 0;
+}
+
+static void
+plan_filters(struct plan *plan, const struct base *base)
+{
+	const unsigned filters = image_service_filters(plan->service);
+
+	plan->filters = filters & ~base->filters;
+	plan->lacks_clone3 = (filters >> IMAGE_FILTER_DEFAULT & 1) != 0;
 }
 
 static void
@@ -160,6 +173,7 @@ plan_make(
 	plan_peer(plan, launch);
 	plan_words(plan->envp + PLAN_PEER_WORDS, image, service->env);
 	plan_identity(plan, base);
+	plan_filters(plan, base);
 	plan_reply(plan, image);
 	return 0;
 }

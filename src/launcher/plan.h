@@ -34,6 +34,8 @@ struct plan {
 	uint64_t capabilities; /* kept: permitted and effective */
 	uint64_t inheritable; /* of these; ambient too */
 	bool has_new_privileges;
+	unsigned filters; /* programs of the image that the base has not */
+	bool lacks_clone3;
 	size_t reply_length; /* 0: the service speaks first */
 	char reply[PLAN_REPLY_MAX]; /* not terminated */
 	char peer_words[PLAN_PEER_WORDS][PLAN_PEER_WORD_BYTES];

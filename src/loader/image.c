@@ -202,6 +202,7 @@ load_build(struct load *load)
 	load_nets(load);
 	load_rules(load);
 	load_services(load);
+	load_filters(load);
 	return load->problems.errors == 0;
 }
 

@@ -18,8 +18,8 @@
 
 static const struct place whole_file = { .line = 0 };
 
-static void
-add_errno(struct load *load, const char *what)
+void
+load_errno(struct load *load, const char *what)
 {
 	problems_add(&load->problems, PROBLEM_ERROR, whole_file, "%s: %s", what,
 	    strerror(errno));
@@ -78,7 +78,7 @@ seal(struct load *load, const void *bytes, size_t size)
 	int sealed = memfd_seal("tcpmuxd-policy", bytes, size);
 
 	if (sealed == -1)
-		add_errno(load, "the image cannot be made");
+		load_errno(load, "the image cannot be made");
 	return sealed;
 }
 

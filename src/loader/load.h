@@ -63,6 +63,9 @@ bool load_build(struct load *load);
  */
 void *load_image(struct load *load, size_t *size);
 
+/* A problem of the machine's, of the whole policy: what, and errno. */
+void load_errno(struct load *load, const char *what);
+
 /* Whether there may be one more file; if not, that is a problem. */
 bool load_has_room(struct load *load, struct place place);
 
@@ -92,6 +95,8 @@ void load_exec(struct load *load, const struct policy_service *from,
     struct image_service *to);
 void load_env(struct load *load, const struct policy_service *from,
     const struct account *account, struct image_service *to);
+/* The programs that judge its services' system calls. */
+void load_filters(struct load *load);
 /* Warns of every uid that several services run as. */
 void load_sharers(struct load *load);
 

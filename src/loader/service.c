@@ -143,6 +143,8 @@ put_program_values(struct load *load, const struct policy_service *from,
 	to->exits = (struct image_range){ .first = from->exits.first,
 		.count = from->exits.count };
 	to->logged = (uint8_t)from->logged;
+	to->syscalls = (uint8_t)from->syscalls;
+	to->network = (uint8_t)from->network;
 }
 
 /* Exit number i of the policy is exit number i of the image. */

@@ -19,8 +19,8 @@ struct parent;
  * become the service does the parent let go of the socket.
  */
 enum launcher_kind {
-	LAUNCHER_BASE, /* root; nothing in the bounding set */
-	LAUNCHER_FULL, /* root; for what keeps capabilities */
+	LAUNCHER_BASE, /* root; no bounding set, `syscalls default` */
+	LAUNCHER_FULL, /* root; for what keeps more than these leave */
 	LAUNCHER_SELF, /* not root: ids stay as they are */
 	LAUNCHER_KINDS,
 };

@@ -34,7 +34,8 @@ launch_kind(const struct parent *parent, const struct image_service *service)
 
 	if (!parent->is_root)
 		return LAUNCHER_SELF;
-	if ((service->flags & needs_full) != 0 || service->capabilities != 0)
+	if ((service->flags & needs_full) != 0 || service->capabilities != 0 ||
+	    service->syscalls != IMAGE_SYSCALLS_DEFAULT)
 		return LAUNCHER_FULL;
 	return LAUNCHER_BASE;
 }

@@ -27,8 +27,9 @@ def landlock_abi():
     return max(libc.syscall(444, None, 0, 1), 0)
 
 
-def robber(kind="base", words=(), **keys):
-    return Launcher(kind, program=program("tests/tools/robber"), uid=UID,
+def robber(kind="full", words=(), syscalls="any", **keys):
+    """With the domain alone around it, unless more is asked for."""
+    return Launcher(kind, syscalls=syscalls, program=program("tests/tools/robber"), uid=UID,
                     gid=UID, words=["arg=robber", *words], **keys)
 
 
@@ -83,6 +84,15 @@ def test_a_domain_does_not_stop_a_change_of_limits(victim):
     with robber() as launcher, launcher.launch() as session:
         said = acts(session, victim)
     assert {said[act] for act in UNSTOPPED} == {"done"}
+
+
+@pytest.mark.parametrize("kind", ["base", "full"])
+def test_the_default_filter_stops_it(kind, victim):
+    with robber(kind, syscalls="default") as launcher, \
+            launcher.launch() as session:
+        said = acts(session, victim)
+    assert {said[act] for act in (*UNSTOPPED, "pidfd_getfd", "readv", "writev",
+                                  "ptrace")} == {"EPERM"}
 
 
 def test_new_privileges_are_without_a_domain(victim):

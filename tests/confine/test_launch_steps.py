@@ -21,11 +21,14 @@ E = errno
 NET_RAW = 1 << 13
 KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SETPERM = 1, 5
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
+PR_GET_SECCOMP = 21
 PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
 
 GROUPS = {"words": ["group=5", "group=6"]}
 CAPS = {"kind": "full", "caps": f"{NET_RAW:x}"}
 FULL = {"kind": "full"}
+STDIO = {"kind": "full", "syscalls": "stdio"}
+LOGIN = {"kind": "full", "flags": f"{NEW_PRIVILEGES:x}"}
 
 # The call that a step of the child's needs, and the step's name.
 FAILING = [
@@ -54,6 +57,11 @@ FAILING = [
     ("capget", "verify", {}),
     (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", {}),
     ("landlock_restrict_self", "landlock", {}),
+    ("seccomp", "filter", {}),
+    ("seccomp", "filter", FULL),
+    ("seccomp", "filter", STDIO),
+    ("seccomp", "filter", LOGIN),
+    (f"prctl,{PR_GET_SECCOMP}", "filter", FULL),
     ("newfstatat", "program", {}),
     ("faccessat2", "program", {}),
     ("openat", "program", {}),
@@ -75,7 +83,11 @@ LYING = [
     ("capset", "verify", {"uid": 0, "gid": 0}),
     (f"prctl,{PR_CAP_AMBIENT}", "capabilities", CAPS),
     ("setuid", "verify", {}),  # uid 0 can be had back
-    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", {}),
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", FULL),
+    ("seccomp", "filter", {}),
+    ("seccomp", "filter", FULL),
+    ("seccomp", "filter", STDIO),
+    ("seccomp", "filter", LOGIN),
 ]
 
 
@@ -353,7 +365,8 @@ START = [
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"),
     (f"prctl,{PR_CAP_AMBIENT}", "capabilities"), ("capget", "capabilities"),
     ("capset", "capabilities"), (f"prctl,{PR_SET_DUMPABLE}", "dumpable"),
-    ("close_range", "descriptors"),
+    ("close_range", "descriptors"), ("seccomp", "filter"),
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "filter"),
 ]
 
 
@@ -368,8 +381,9 @@ def test_a_base_s_step_that_fails_is_named(call, step):
 
 @pytest.mark.parametrize("call, step", [
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"), ("capset", "capabilities"),
-    (f"keyctl,{KEYCTL_SETPERM}", "keyring"),
-], ids=["bounding-set", "capset", "keyring"])
+    (f"keyctl,{KEYCTL_SETPERM}", "keyring"), ("seccomp", "filter"),
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "filter"),
+], ids=["bounding-set", "capset", "keyring", "seccomp", "no-new-privs"])
 def test_a_base_s_step_that_only_says_it_was_taken(call, step):
     with Launcher(in_launcher=[f"{call}=0"]) as launcher:
         assert launcher.failed == (step, E.EPERM)

@@ -299,7 +299,8 @@ def test_a_session_s_process_group_is_ended_with_it(mux_factory):
 # --- what is linked ---------------------------------------------------------
 
 LIBRARIES = {
-    "tcpmuxd": {"libcap-ng.so.0", "libbsd.so.0", "libc.so.6"},
+    "tcpmuxd": {"libcap-ng.so.0", "libbsd.so.0", "libseccomp.so.2",
+                "libc.so.6"},
     "tcpmuxd-parser": set(),
     "tcpmuxd-launcher": set(),
     "tcpmux": {"libseccomp.so.2", "libc.so.6"},

@@ -5,6 +5,7 @@
  *   program chdir reply uid gid keepalive        as in the policy
  *   umask (octal) caps (hexadecimal) flags (of image.h, hexadecimal)
  *   first=service stderr=log|null|socket
+ *   syscalls=default|stdio|any network=none
  *   arg env group                                one each, repeated
  */
 #include <err.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "core/image.h"
+#include "loader/profile.h"
+#include "sys/memfd.h"
 
 #define IMAGE_BYTES 262144u
 #define WORDS_MAX (IMAGE_ARGV_MAX + IMAGE_ENV_MAX)
@@ -22,6 +25,9 @@ static struct image_service service;
 static struct image_text words[WORDS_MAX];
 static uint32_t word_count;
 static uint32_t gids[IMAGE_GROUPS_MAX];
+static struct image_instruction instructions[3 * IMAGE_FILTER_MAX];
+static uint32_t instruction_count;
+static struct image_range filters[IMAGE_FILTERS_COUNT];
 static char strings[IMAGE_BYTES / 2];
 static uint32_t strings_used;
 
@@ -55,6 +61,16 @@ read_stderr(const char *value)
 	if (strcmp(value, "socket") == 0)
 		return IMAGE_STDERR_SOCKET;
 	return IMAGE_STDERR_LOG;
+}
+
+static enum image_syscalls
+read_syscalls(const char *value)
+{
+	if (strcmp(value, "any") == 0)
+		return IMAGE_SYSCALLS_ANY;
+	if (strcmp(value, "stdio") == 0)
+		return IMAGE_SYSCALLS_STDIO;
+	return IMAGE_SYSCALLS_DEFAULT;
 }
 
 static uint32_t
@@ -95,6 +111,10 @@ set(const char *key, const char *value)
 		service.reply_text = put_text(value);
 	else if (strcmp(key, "first") == 0)
 		service.reply = IMAGE_REPLY_SERVICE;
+	else if (strcmp(key, "syscalls") == 0)
+		service.syscalls = (uint8_t)read_syscalls(value);
+	else if (strcmp(key, "network") == 0)
+		service.network = IMAGE_NETWORK_NONE;
 	else if (strcmp(key, "stderr") == 0)
 		service.stderr_to = (uint8_t)read_stderr(value);
 	else if (strcmp(key, "arg") != 0 && strcmp(key, "env") != 0)
@@ -132,6 +152,35 @@ put_words(int argc, char *argv[])
 			put_word(&service.env, argv[i] + 4);
 }
 
+/* Those of all profiles, whatever the service has. */
+static void
+make_filters(void)
+{
+	static const struct filter_table *const tables[] = {
+		[IMAGE_FILTER_OFFLINE] = &profile_offline,
+		[IMAGE_FILTER_DEFAULT] = &profile_default,
+		[IMAGE_FILTER_STDIO] = &profile_stdio,
+	};
+	ssize_t room = sizeof(instructions);
+
+	for (int i = 0; i < IMAGE_FILTERS_COUNT; i++) {
+		const int fd = memfd_open("filter");
+		ssize_t length;
+
+		if (fd == -1 || filter_export(tables[i], fd) != 0)
+			err(1, "filter");
+		length = pread(
+		    fd, instructions + instruction_count, (size_t)room, 0);
+		if (length <= 0 || length >= room)
+			errx(1, "no filter");
+		filters[i].first = instruction_count;
+		filters[i].count = (uint32_t)length / 8;
+		instruction_count += filters[i].count;
+		room -= length;
+		close(fd);
+	}
+}
+
 static void
 put_section(struct image_header *header, enum image_section section,
     const void *elements, uint32_t count)
@@ -167,6 +216,7 @@ put_sections(struct image_header *header)
 		[IMAGE_NAMES_TABLE] = { &table, 21 },
 		[IMAGE_WORDS] = { words, word_count },
 		[IMAGE_GIDS] = { gids, service.groups.count },
+		[IMAGE_FILTERS] = { instructions, instruction_count },
 	};
 
 	header->magic = IMAGE_MAGIC;
@@ -196,6 +246,7 @@ main(int argc, char *argv[])
 		*equals = '=';
 	}
 	put_words(argc, argv);
+	make_filters();
 	header->global = (struct image_global){ .file = put_text("test.policy"),
 		.parser_program = put_text(""),
 		.sessions = 1,
@@ -212,6 +263,7 @@ main(int argc, char *argv[])
 		.count_by_v4 = 32,
 		.count_by_v6 = 64,
 		.penalty_max_ms = 1 };
+	memcpy(header->global.filters, filters, sizeof(filters));
 	put_sections(header);
 	error = image_init(&image, bytes, header->size);
 	if (error != IMAGE_OK)

@@ -131,7 +131,8 @@ say_status(void)
 	static const char *const keys[] = { "SigPnd:", "ShdPnd:", "SigBlk:",
 		"SigIgn:", "SigCgt:", "CapInh:", "CapPrm:", "CapEff:",
 		"CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:",
-		"Cpus_allowed_list:", "Threads:", "NSpid:" };
+		"Seccomp_filters:", "Cpus_allowed_list:", "Threads:",
+		"NSpid:" };
 	FILE *file = fopen("/proc/self/status", "re");
 	char line[1024];
 

@@ -19,6 +19,7 @@
 #include "loader/nets.c"
 #include "loader/paths.c"
 #include "loader/problems.c"
+#include "loader/profile.c"
 #include "loader/run.c"
 #include "loader/service.c"
 #include "loader/sets.c"

@@ -374,6 +374,8 @@ DRAW_CHOICE(addresses, "full", "masked", "none")
 DRAW_CHOICE(logged, "all", "failures", "none")
 DRAW_CHOICE(stderr, "log", "null", "socket")
 DRAW_CHOICE(leftovers, "kill", "keep")
+/* Not stdio: new-privileges could be beside it. */
+DRAW_CHOICE(syscalls, "default", "any")
 
 static inline void
 draw_count_by(struct maker *maker)
@@ -655,6 +657,7 @@ static const struct maker_row {
 	{ "capabilities", SERVICES, 0, 1, draw_capabilities },
 	{ "new-privileges", SERVICES, 0, 1, draw_nothing },
 	{ "leftovers", SERVICES, 0, 1, draw_leftovers },
+	{ "syscalls", SERVICES, 0, 1, draw_syscalls },
 	{ "keepalive", SERVICES, 0, 1, draw_keepalive },
 	{ "rate", SERVICES, 0, 1, draw_rate },
 	{ "source-rate", SERVICES, 0, 1, draw_rate },

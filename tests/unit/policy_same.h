@@ -139,6 +139,9 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(l->leftovers == r->leftovers);
 	DIFFERS(l->keepalive_s == r->keepalive_s);
 	DIFFERS(l->logged == r->logged);
+	DIFFERS(l->syscalls == r->syscalls);
+	DIFFERS(l->network == r->network);
+	DIFFERS(l->is_network_if_available == r->is_network_if_available);
 	DIFFERS(is_same_exits(left, l->exits, right, r->exits));
 	return NULL;
 }

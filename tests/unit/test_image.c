@@ -160,6 +160,15 @@ read_service(const struct image *image, const struct image_service *service)
 		sum += image_gids(image, service->groups)[i];
 	for (uint32_t i = 0; i < service->exits.count; i++)
 		sum += image_exits(image, service->exits)[i].code;
+	for (int i = 0; i < IMAGE_FILTERS_COUNT; i++) {
+		const enum image_filter filter = (enum image_filter)i;
+		uint32_t count = image_global(image)->filters[i].count;
+
+		for (uint32_t j = 0; j < count; j++)
+			sum += image_filter(image, filter)[j].code;
+		if ((image_service_filters(service) >> i & 1) != 0)
+			assert_int_not_equal(count, 0);
+	}
 	for (uint32_t i = 0; i < service->rules.count; i++) {
 		const struct image_rule *rule =
 		    image_rule(image, service->rules.first + i);

@@ -59,7 +59,19 @@ SERVICE_CHANGE(odd_stderr, service->stderr_to = 3)
 SERVICE_CHANGE(odd_leftovers, service->leftovers = 2)
 SERVICE_CHANGE(odd_kind_of_service, service->kind = 2)
 SERVICE_CHANGE(odd_logged, service->logged = 3)
-SERVICE_CHANGE(odd_service_byte, service->unused[1] = 1)
+SERVICE_CHANGE(odd_syscalls, service->syscalls = 3)
+SERVICE_CHANGE(odd_network, service->network = 2)
+SERVICE_CHANGE(stdio, service->syscalls = IMAGE_SYSCALLS_STDIO)
+SERVICE_CHANGE(stdio_and_more, service->syscalls = IMAGE_SYSCALLS_STDIO;
+	       service->flags = IMAGE_SERVICE_NEW_PRIVILEGES)
+SERVICE_CHANGE(
+    no_default_filter, build->global.filters[IMAGE_FILTER_DEFAULT].count = 0)
+SERVICE_CHANGE(no_stdio_filter, service->syscalls = IMAGE_SYSCALLS_STDIO;
+	       build->global.filters[IMAGE_FILTER_STDIO].count = 0)
+SERVICE_CHANGE(no_offline_filter, service->network = IMAGE_NETWORK_NONE;
+	       build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
+SERVICE_CHANGE(
+    no_filter_needed, build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
 SERVICE_CHANGE(no_burst, service->rate = ((struct rate){ 1, 1000, 0 }))
 SERVICE_CHANGE(no_period, service->source_rate = ((struct rate){ 1, 0, 1 }))
 SERVICE_CHANGE(trap_with_program, service->kind = IMAGE_KIND_TRAP)
@@ -110,6 +122,8 @@ TRAP_CHANGE(trap_with_capability, service->capabilities = 1)
 TRAP_CHANGE(trap_with_uid, service->uid = 1)
 TRAP_CHANGE(trap_with_gid, service->gid = 1)
 TRAP_CHANGE(trap_with_self, service->flags = IMAGE_SERVICE_SELF)
+TRAP_CHANGE(trap_with_syscalls, service->syscalls = IMAGE_SYSCALLS_ANY)
+TRAP_CHANGE(trap_with_network, service->network = IMAGE_NETWORK_NONE)
 TRAP_CHANGE(trap_unlisted, service->flags = IMAGE_SERVICE_UNLISTED)
 
 #define HOURS(build) \
@@ -252,6 +266,9 @@ GLOBAL_CHANGE(scoped_reversed, (void)global; SCOPED(build)[0].v6.first[15] = 6)
 GLOBAL_CHANGE(scoped_touching, (void)global; SCOPED(build)[1].v6.first[15] = 6)
 GLOBAL_CHANGE(scoped_order, (void)global; SCOPED(build)[0].scope = 4)
 GLOBAL_CHANGE(scoped_nowhere, (void)global; SCOPED(build)[0].scope = 0)
+GLOBAL_CHANGE(filter_beyond, global->filters[0].count = 7)
+GLOBAL_CHANGE(filter_long, build_add(build, IMAGE_FILTERS, IMAGE_FILTER_MAX);
+	      global->filters[0].count = IMAGE_FILTER_MAX + 1)
 GLOBAL_CHANGE(scoped_apart, (void)global; SCOPED(build)[0].scope = 1)
 GLOBAL_CHANGE(scoped_leftover, (void)global; build_add(build, IMAGE_SCOPED, 1))
 GLOBAL_CHANGE(scoped_shared, (void)global;
@@ -285,7 +302,16 @@ static const struct change changes[] = {
 	{ "leftovers", odd_leftovers, IMAGE_BAD_VALUE },
 	{ "kind of service", odd_kind_of_service, IMAGE_BAD_VALUE },
 	{ "logged sessions", odd_logged, IMAGE_BAD_VALUE },
-	{ "unused of service", odd_service_byte, IMAGE_BAD_VALUE },
+	{ "syscalls", odd_syscalls, IMAGE_BAD_VALUE },
+	{ "network", odd_network, IMAGE_BAD_VALUE },
+	{ "stdio", stdio, IMAGE_OK },
+	{ "stdio and new privileges", stdio_and_more, IMAGE_BAD_VALUE },
+	{ "no program for default", no_default_filter, IMAGE_BAD_VALUE },
+	{ "no program for stdio", no_stdio_filter, IMAGE_BAD_VALUE },
+	{ "no program for none", no_offline_filter, IMAGE_BAD_VALUE },
+	{ "a program nobody needs", no_filter_needed, IMAGE_OK },
+	{ "filter beyond", filter_beyond, IMAGE_BAD_RANGE },
+	{ "filter too long", filter_long, IMAGE_BAD_RANGE },
 	{ "hours beyond", hours_beyond, IMAGE_BAD_VALUE },
 	{ "no hours", hours_none, IMAGE_BAD_VALUE },
 	{ "hours nowhere", hours_nowhere, IMAGE_BAD_VALUE },
@@ -318,6 +344,8 @@ static const struct change changes[] = {
 	{ "trap, capability", trap_with_capability, IMAGE_BAD_VALUE },
 	{ "trap, uid", trap_with_uid, IMAGE_BAD_VALUE },
 	{ "trap, gid", trap_with_gid, IMAGE_BAD_VALUE },
+	{ "trap, syscalls", trap_with_syscalls, IMAGE_BAD_VALUE },
+	{ "trap, network", trap_with_network, IMAGE_BAD_VALUE },
 	{ "trap, self", trap_with_self, IMAGE_BAD_VALUE },
 	{ "no sessions", no_sessions, IMAGE_BAD_VALUE },
 	{ "no per-source", no_per_source, IMAGE_BAD_VALUE },

@@ -154,6 +154,7 @@ service_by_default(void **state)
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_LOG);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KILL);
 	assert_int_equal(service->logged, IMAGE_LOGGED_ALL);
+	assert_int_equal(service->syscalls, IMAGE_SYSCALLS_DEFAULT);
 	assert_int_equal(service->sessions, 64);
 	assert_int_equal(service->per_source, 0);
 	assert_int_equal(service->keepalive_s, 600);
@@ -171,6 +172,7 @@ service_as_written(void **state)
 	struct parsed parsed = parse_good(HEAD
 	    "service \"a{b\" disabled {\n"
 	    "\tkeepalive off\n\tleftovers keep\n\tnew-privileges\n\tlog none\n"
+	    "\tsyscalls any\n"
 	    "\tcapabilities CAP_KILL cap_chown net_raw\n"
 	    "\tper-source 3\n\tsessions 9\n\tstderr socket\n"
 	    "\tenv \"A=b \\\"c\\\"\" B=\n\tumask 0027\n\tchdir /x\n"
@@ -189,6 +191,7 @@ service_as_written(void **state)
 	assert_int_equal(service->keepalive_s, 0);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
 	assert_int_equal(service->logged, IMAGE_LOGGED_NONE);
+	assert_int_equal(service->syscalls, IMAGE_SYSCALLS_ANY);
 	assert_int_equal(service->per_source, 3);
 	assert_int_equal(service->sessions, 9);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_SOCKET);

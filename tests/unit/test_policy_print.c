@@ -197,6 +197,7 @@ defaults_written_out(void **state)
 				    "\tleftovers kill\n"
 				    "\tkeepalive 10m\n"
 				    "\tlog all\n"
+				    "\tsyscalls default\n"
 				    "}\n"
 				    "\nservice d disabled {\n"
 				    "\tallow any\n"
