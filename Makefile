@@ -205,7 +205,8 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
 	    -o $@ $< $(LIBS)
 
-$(BUILD)/tests/bench/nothing: tests/bench/nothing.c $(BUILD)/flags
+$(BUILD)/tests/bench/nothing $(BUILD)/tests/bench/greet: \
+    $(BUILD)/tests/bench/%: tests/bench/%.c tests/bench/bare.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -O2 $(WARN) -static -nostdlib -fno-stack-protector \
 	    -o $@ $<

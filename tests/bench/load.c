@@ -145,6 +145,9 @@ client_read(struct load *load, struct client *client)
 			client_judge(load, client);
 			return;
 		}
+		if (client->got == 0 && !client->is_wrong)
+			histogram_add(
+			    &load->first_byte, now_ns() - client->begun_ns);
 		if (client->got + (size_t)got > expected->length ||
 		    memcmp(expected->bytes + client->got, bytes, (size_t)got) !=
 			0)
@@ -382,6 +385,8 @@ report(const struct load *load)
 	printf("\"held_last_s\": %.3f, ", (double)load->held_last_ns / 1e9);
 	printf("\"seconds\": %.3f, \"rate\": %.1f, ", seconds,
 	    seconds > 0.0 ? (double)done / seconds : 0.0);
+	printf("\"first_byte_p50_us\": %.1f, ",
+	    histogram_quantile_us(&load->first_byte, 0.5));
 	printf("\"mean_us\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
 	       "\"p999_us\": %.1f, \"max_us\": %.1f}\n",
 	    latency->count > 0

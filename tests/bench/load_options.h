@@ -229,7 +229,8 @@ finish_options(struct options *options, const char *address, const char *port)
 	if (options->held_base.any.sa_family == 0)
 		parse_address(
 		    &options->held_base, is_in6 ? "fd7f:2::" : "127.128.0.0");
-	if (options->pieces == 0 || options->pieces > options->request.length)
+	if (options->pieces == 0 ||
+	    (options->pieces > 1 && options->pieces > options->request.length))
 		load_usage_exit();
 }
 

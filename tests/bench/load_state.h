@@ -49,7 +49,8 @@ struct load {
 	uint64_t last_ns;
 	uint64_t held_last_ns; /* after the start: when one was closed */
 	struct tally tally;
-	struct histogram latency;
+	struct histogram latency; /* from connect to the end */
+	struct histogram first_byte; /* from connect */
 };
 
 static inline uint64_t
