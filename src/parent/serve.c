@@ -203,7 +203,7 @@ pace(struct parent *parent, uint64_t accepted_before)
 		parent->pace.window_ms = parent->now_ms;
 		parent->pace.before = accepted;
 	}
-	if (parent->pace.is_busy &&
+	if (parent->pace.is_busy && parent->sessions.launching.count == 0 &&
 	    accepted - accepted_before < LIMIT_NAP_ACCEPTS)
 		clock_nap_us(LIMIT_NAP_US);
 }
