@@ -17,6 +17,7 @@
 /* Where a walk is. */
 struct walk {
 	struct file_trust *trust;
+	int root; /* borrowed; -1: / */
 	int dir; /* owned; the directory reached */
 	bool is_sticky; /* others may have made what lies in it */
 	unsigned links;
@@ -67,7 +68,9 @@ enter_take_fd(struct walk *walk, int dir)
 static int
 enter_root(struct walk *walk)
 {
-	int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	int dir = walk->root == -1 ? open("/", flags)
+				   : openat(walk->root, ".", flags);
 
 	memcpy(walk->at, "/", 2);
 	if (dir == -1)
@@ -163,6 +166,17 @@ follow_link(
 	return target[0] == '/' ? enter_root(walk) : 0;
 }
 
+/* Where .. leads no further: the kernel sees to it only for /. */
+static bool
+is_at_root(const struct walk *walk)
+{
+	struct stat root, dir;
+
+	return walk->root != -1 && fstat(walk->root, &root) == 0 &&
+	    fstat(walk->dir, &dir) == 0 && root.st_dev == dir.st_dev &&
+	    root.st_ino == dir.st_ino;
+}
+
 /*
  * One name further. Returns the descriptor if it was the last and no link,
  * -1 if it failed, -2 if there is more to go.
@@ -172,9 +186,12 @@ step(struct walk *walk, const char *name, int flags)
 {
 	bool wants_directory = walk->rest[0] == '/';
 	bool is_last = walk->rest[strspn(walk->rest, "/")] == '\0';
-	int fd = openat(walk->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat status;
+	int fd;
 
+	if (strcmp(name, "..") == 0 && is_at_root(walk))
+		name = ".";
+	fd = openat(walk->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &status) == -1) {
 		int error = errno;
 
@@ -221,9 +238,10 @@ begin(struct walk *walk, const char *path)
 }
 
 int
-file_open_trusted(const char *path, int flags, struct file_trust *trust)
+file_open_trusted_in(
+    int root_fd, const char *path, int flags, struct file_trust *trust)
 {
-	struct walk walk = { .trust = trust, .dir = -1 };
+	struct walk walk = { .trust = trust, .root = root_fd, .dir = -1 };
 	char name[NAME_BYTES];
 	int fd = -1;
 
@@ -238,4 +256,10 @@ file_open_trusted(const char *path, int flags, struct file_trust *trust)
 	if (fd == -1 && trust->fault == FILE_FAULT_NONE)
 		fail(&walk, FILE_FAULT_ERRNO, errno);
 	return fd;
+}
+
+int
+file_open_trusted(const char *path, int flags, struct file_trust *trust)
+{
+	return file_open_trusted_in(-1, path, flags, trust);
 }

@@ -42,6 +42,14 @@ struct file_trust {
  */
 int file_open_trusted(const char *path, int flags, struct file_trust *trust);
 
+/*
+ * The same below root_fd, a directory that is trusted together with the way
+ * to it: it is the root for path, absolute, and for every link on the way, as
+ * chroot(2) makes it. root_fd stays the caller's.
+ */
+int file_open_trusted_in(
+    int root_fd, const char *path, int flags, struct file_trust *trust);
+
 /* Whether an open file's owner and mode are trusted; else, the fault. */
 bool
 file_is_trusted(const struct stat *status, uid_t owner, enum file_fault *fault);

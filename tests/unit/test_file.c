@@ -47,6 +47,9 @@ make_room(void **state)
 	    symlink("../good", "open/to-good") == -1 ||
 	    symlink("deep", "good/to-deep") == -1 ||
 	    symlink("../../to-file", "good/deep/to-link") == -1 ||
+	    symlink("/deep", "good/deep/absolute") == -1 ||
+	    symlink("../../deep/file", "good/deep/above") == -1 ||
+	    symlink("/etc/passwd", "good/deep/outside") == -1 ||
 	    symlink("loop", "loop") == -1 || symlink("none", "dangling") == -1)
 		return -1;
 	return 0;
@@ -139,6 +142,43 @@ test_writable_directories(void **state)
 	/* Only passing through is enough. */
 	assert_fault("open/../to-file", FILE_FAULT_WRITABLE, "open");
 	assert_fault("open/to-good/deep/file", FILE_FAULT_WRITABLE, "open");
+}
+
+/* good/ as the root: no link and no .. leads out of it. */
+static void
+test_below_a_root(void **state)
+{
+	static const char *const ways[] = { "/deep/file",
+		"/../../deep/../../deep/file", "/deep/absolute/file",
+		"/deep/above", "/to-deep/file" };
+	static const char *const none[] = { "/good/deep/file", "/to-file",
+		"/../to-file", "/etc/passwd", "/deep/outside" };
+	const int root = open("good", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct file_trust trust = { .owner = geteuid() };
+
+	(void)state;
+	assert_true(root >= 0);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		int fd = file_open_trusted_in(root, ways[i], O_RDONLY, &trust);
+
+		if (fd == -1)
+			fail_msg("%s: fault %d at %s", ways[i],
+			    (int)trust.fault, trust.path);
+		close(fd);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		assert_int_equal(
+		    file_open_trusted_in(root, none[i], O_RDONLY, &trust), -1);
+		assert_int_equal(trust.fault, FILE_FAULT_ERRNO);
+		assert_int_equal(trust.error, ENOENT);
+	}
+	assert_int_equal(chmod("good/deep", 0777), 0);
+	assert_int_equal(
+	    file_open_trusted_in(root, "/deep/file", O_RDONLY, &trust), -1);
+	assert_int_equal(trust.fault, FILE_FAULT_WRITABLE);
+	assert_string_equal(trust.path, "/deep");
+	assert_int_equal(chmod("good/deep", 0755), 0);
+	close(root);
 }
 
 static void
@@ -270,6 +310,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_ways),
 		cmocka_unit_test(test_writable_directories),
+		cmocka_unit_test(test_below_a_root),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_directories),
 		cmocka_unit_test(test_path_only),
