@@ -29,6 +29,7 @@ from rooms import SEALS, STEPS, memfd
 STDERR_PIPE = 1
 SO_PEEK_OFF = 42
 OPEN_LIMIT = 20.0  # seconds: more than any launch takes
+LIMIT_CORE = 5  # of enum image_rlimit
 SELF, NEW_PRIVILEGES, CAPABILITIES_ALL, DISABLED = 0x08, 0x04, 0x10, 0x01
 
 _ADDR = struct.Struct("<BHI16s")
@@ -45,7 +46,12 @@ def public_directory():
 
 
 def image(words=(), **keys):
-    """The image's bytes. words: arg=, env= and group= as they are."""
+    """The image's bytes. words: arg=, env=, group= and rlimit= as they are.
+
+    limits_core: whether core dumps are, as the loader sees to it.
+    """
+    if keys.pop("limits_core", True):
+        words = [f"rlimit={LIMIT_CORE}:0", *words]
     keys = {"program": program("tests/tools/probe"), "uid": 65534,
             "gid": 65534, "stderr": "null", **keys}
     words = [*words] if any(w.startswith("arg=") for w in words) else [
@@ -289,6 +295,11 @@ def limits_of(pid):
         return {number: resource.getrlimit(number) for number in range(16)}
 
 
+def inherited_limits(pid):
+    """A service's, of whom this process launches; no core dumps."""
+    return {**limits_of(pid), resource.RLIMIT_CORE: (0, 0)}
+
+
 def null_device():
     return os.stat("/dev/null").st_rdev
 
@@ -328,7 +339,7 @@ def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
         "argv": list(argv), "env": sorted(env), "umask": [f"{umask:03o}"],
         "cwd": [cwd], "terminal": ["none"],
         "limit": [f"{number} {soft} {hard}" for number, (soft, hard)
-                  in (limits or limits_of(launched_by)).items()],
+                  in (limits or inherited_limits(launched_by)).items()],
         "SigPnd": ["0" * 16], "ShdPnd": ["0" * 16], "SigBlk": ["0" * 16],
         "SigIgn": ["0" * 16], "SigCgt": ["0" * 16],
         "CapInh": [f"{inheritable:016x}"], "CapPrm": [f"{kept:016x}"],

@@ -42,6 +42,9 @@
 #define IMAGE_TIMEOUT_MAX_MS 3600000u
 #define IMAGE_PENALTY_MAX_MS 86400000u
 #define IMAGE_KEEPALIVE_MAX_S 32767u /* TCP_KEEPIDLE, tcp(7) */
+#define IMAGE_RLIMIT_MAX (UINT64_C(1) << 50) /* far from RLIM_INFINITY */
+#define IMAGE_NICE_MIN (-20)
+#define IMAGE_NICE_MAX 19
 #define IMAGE_CAPABILITIES ((UINT64_C(1) << 41) - 1) /* capabilities(7) */
 
 /* A string: bytes of the strings section, with a NUL behind them. */
@@ -183,6 +186,18 @@ enum image_network {
 	IMAGE_NETWORK_NONE,
 };
 
+/* The resource limits that a policy can set, getrlimit(2). */
+enum image_rlimit {
+	IMAGE_RLIMIT_ADDRESS_SPACE, /* bytes */
+	IMAGE_RLIMIT_USER_PROCESSES,
+	IMAGE_RLIMIT_OPEN_FILES,
+	IMAGE_RLIMIT_CPU, /* seconds */
+	IMAGE_RLIMIT_FILE_SIZE, /* bytes */
+	IMAGE_RLIMIT_CORE, /* bytes */
+	IMAGE_RLIMIT_STACK, /* bytes */
+	IMAGE_RLIMITS,
+};
+
 #define IMAGE_SERVICE_DISABLED 0x01u
 #define IMAGE_SERVICE_UNLISTED 0x02u
 #define IMAGE_SERVICE_NEW_PRIVILEGES 0x04u
@@ -197,7 +212,7 @@ enum image_kind {
 
 /*
  * Services are sorted by name, so HELP walks them in its order. A trap has no
- * program, words, groups, ids or privileges: they are empty, or 0.
+ * program, words, groups, ids, privileges or limits: they are empty, or 0.
  */
 struct image_service {
 	struct image_text name; /* folded */
@@ -207,7 +222,8 @@ struct image_service {
 	struct image_range env; /* words, KEY=VALUE: all but the peer's own */
 	struct image_range groups; /* of the gids section, sorted */
 	struct image_text program; /* absolute path to exec */
-	struct image_text chdir; /* absolute */
+	struct image_text chroot; /* absolute; empty: none */
+	struct image_text chdir; /* absolute, inside chroot */
 	struct image_text reply_text; /* between `+` and CRLF */
 	struct image_text summary;
 	struct image_place hours_place, on_place; /* line 0: not given */
@@ -215,6 +231,7 @@ struct image_service {
 	struct image_listeners on; /* none: all of them */
 	struct image_range exits; /* no code twice */
 	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
+	uint64_t rlimits[IMAGE_RLIMITS]; /* soft and hard; 0 if not set */
 	uint32_t uid, gid;
 	uint32_t sessions, per_source;
 	struct rate rate; /* of its starts, whoever asks */
@@ -229,6 +246,10 @@ struct image_service {
 	uint8_t logged; /* enum image_logged */
 	uint8_t syscalls; /* enum image_syscalls */
 	uint8_t network; /* enum image_network */
+	uint8_t rlimits_set; /* bit n: rlimits[n] is; else as tcpmuxd's */
+	uint8_t has_nice; /* 0: as tcpmuxd's */
+	int8_t nice; /* IMAGE_NICE_MIN to IMAGE_NICE_MAX */
+	uint8_t unused[5];
 };
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */

@@ -38,7 +38,9 @@ static enum image_error
 check_exec(const struct image *image, const struct image_service *service)
 {
 	if (!image_has_path(image, service->program) ||
-	    !image_has_path(image, service->chdir))
+	    !image_has_path(image, service->chdir) ||
+	    (!image_has_text(image, service->chroot, 0) &&
+		!image_has_path(image, service->chroot)))
 		return IMAGE_BAD_TEXT;
 	if (!image_has_range(image, IMAGE_WORDS, service->argv) ||
 	    !image_has_range(image, IMAGE_WORDS, service->env))
@@ -58,13 +60,15 @@ static enum image_error
 check_trap(const struct image *image, const struct image_service *service)
 {
 	if (!image_has_text(image, service->program, 0) ||
-	    !image_has_text(image, service->chdir, 0))
+	    !image_has_text(image, service->chdir, 0) ||
+	    !image_has_text(image, service->chroot, 0))
 		return IMAGE_BAD_TEXT;
 	if (service->argv.count != 0 || service->env.count != 0 ||
 	    service->exits.count != 0 || service->groups.count != 0 ||
 	    service->capabilities != 0 || service->uid != 0 ||
 	    service->gid != 0 || service->syscalls != 0 ||
-	    service->network != 0 ||
+	    service->network != 0 || service->rlimits_set != 0 ||
+	    service->has_nice != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
@@ -105,7 +109,32 @@ is_privilege(const struct image_service *service)
 		return false;
 	return (service->flags & IMAGE_SERVICE_SELF) == 0 ||
 	    ((service->flags & privileged) == 0 && service->capabilities == 0 &&
-		service->groups.count == 0);
+		service->groups.count == 0 && service->chroot.length == 0);
+}
+
+/* What is not set is 0. */
+static bool
+is_inherited(const struct image_service *service)
+{
+	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++) {
+		const bool is_set = (service->rlimits_set >> i & 1) != 0;
+
+		if (service->rlimits[i] > (is_set ? IMAGE_RLIMIT_MAX : 0))
+			return false;
+	}
+	if (service->has_nice == 0)
+		return service->nice == 0;
+	return service->has_nice == 1 && service->nice >= IMAGE_NICE_MIN &&
+	    service->nice <= IMAGE_NICE_MAX;
+}
+
+static bool
+is_zero(const uint8_t bytes[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
 }
 
 /* Given, it says something; not given, it says nothing at all. */
@@ -219,7 +248,11 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
 	    service->kind > IMAGE_KIND_TRAP ||
 	    service->logged > IMAGE_LOGGED_NONE ||
-	    !is_confined(image, service) || !rate_is_valid(&service->rate) ||
+	    !is_confined(image, service) ||
+	    service->rlimits_set >> IMAGE_RLIMITS != 0 ||
+	    !is_inherited(service) ||
+	    !is_zero(service->unused, sizeof(service->unused)) ||
+	    !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
 	    !is_hours(image, service) || !is_on(image, service) ||
 	    !is_exits(image, service->exits))

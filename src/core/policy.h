@@ -85,6 +85,13 @@ struct policy_exit {
 	struct place place;
 };
 
+/* Limits of one service: bit n of `set` is that values[n] is one. */
+struct policy_rlimits {
+	uint8_t set;
+	uint64_t values[IMAGE_RLIMITS];
+	struct place places[IMAGE_RLIMITS]; /* line 0: a default of ours */
+};
+
 enum policy_groups {
 	POLICY_GROUPS_NONE,
 	POLICY_GROUPS_NAMED,
@@ -109,6 +116,7 @@ struct policy_service {
 	enum image_reply reply;
 	struct text reply_text, summary;
 	struct span aliases; /* words, folded */
+	struct word chroot; /* length 0: none */
 	struct word chdir; /* length 0: / */
 	uint32_t umask;
 	bool has_umask;
@@ -122,6 +130,10 @@ struct policy_service {
 	struct span on; /* words: names of listeners; none: all of them */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
+	bool has_nice;
+	struct place nice_place;
+	int32_t nice;
+	struct policy_rlimits rlimits;
 	enum image_leftovers leftovers;
 	enum image_logged logged;
 	enum image_syscalls syscalls;

@@ -111,6 +111,7 @@ struct policy_parser {
 	struct text *exempt_nets;
 	uint32_t exempt_count, exempt_capacity;
 	struct place penalties[IMAGE_PENALTIES]; /* where; line 0: nowhere */
+	uint8_t rlimits_seen; /* in this block: bit of each that is set */
 	struct place penalty_bounds; /* the first of threshold and maximum */
 	uint32_t guesses; /* at nets that are not declared */
 	struct policy_member *members;
@@ -165,6 +166,7 @@ extern const char *const policy_leftovers_words[];
 extern const char *const policy_syscalls_words[];
 extern const char *const policy_network_words[];
 extern const char *const policy_logged_words[];
+extern const char *const policy_rlimit_words[];
 
 /* policy_value.c: each returns false after it complained */
 bool policy_text_is(struct text text, const char *word);
@@ -175,10 +177,19 @@ bool policy_duration(struct policy_parser *parser, const struct word *word,
 /* The same in whole seconds. */
 bool policy_seconds(struct policy_parser *parser, const struct word *word,
     uint32_t least_s, uint32_t most_s, uint32_t *seconds);
+/* Bytes: a number and K, M, G or T, or 0. */
+bool policy_size(struct policy_parser *parser, const struct word *word,
+    uint64_t least, uint64_t most, uint64_t *bytes);
 struct policy_unit {
 	const char *name;
 	uint32_t ms;
 };
+struct policy_size_unit {
+	const char *name;
+	uint64_t bytes;
+};
+/* The largest unit of which bytes are a multiple. */
+const struct policy_size_unit *policy_size_unit_of(uint64_t bytes);
 /* The largest unit of which ms is a multiple. */
 const struct policy_unit *policy_unit_of(uint32_t ms);
 /* The unit of a rate that was parsed. */
@@ -354,6 +365,12 @@ void policy_finish_listeners(struct policy_parser *parser);
 void
 policy_take_hours(struct policy_parser *parser, const struct policy_line *line);
 
+/* policy_limits.c: what it may use of the machine, and how it is served */
+void
+policy_take_nice(struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_limit(struct policy_parser *parser, const struct policy_line *line);
+
 /* policy_program.c: what the service's program is and runs as */
 void
 policy_take_exec(struct policy_parser *parser, const struct policy_line *line);
@@ -364,6 +381,8 @@ policy_take_user(struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_group(struct policy_parser *parser, const struct policy_line *line);
 void policy_take_groups(
+    struct policy_parser *parser, const struct policy_line *line);
+void policy_take_chroot(
     struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_chdir(struct policy_parser *parser, const struct policy_line *line);

@@ -39,8 +39,8 @@ format_number(uint32_t number, char text[DIGITS])
 	return length;
 }
 
-static void
-put_number(struct policy_printer *printer, uint32_t number)
+void
+printer_digits(struct policy_printer *printer, uint32_t number)
 {
 	char digits[DIGITS];
 
@@ -132,14 +132,14 @@ void
 printer_number(struct policy_printer *printer, uint32_t number)
 {
 	printer_put(printer, " ");
-	put_number(printer, number);
+	printer_digits(printer, number);
 }
 
 void
 printer_bits(struct policy_printer *printer, uint32_t bits)
 {
 	printer_put(printer, " /");
-	put_number(printer, bits);
+	printer_digits(printer, bits);
 }
 
 void
@@ -148,6 +148,16 @@ printer_duration(struct policy_printer *printer, uint32_t ms)
 	const struct policy_unit *unit = policy_unit_of(ms);
 
 	printer_number(printer, ms / unit->ms);
+	printer_put(printer, unit->name);
+}
+
+void
+printer_size(struct policy_printer *printer, uint64_t bytes)
+{
+	const struct policy_size_unit *unit = policy_size_unit_of(bytes);
+
+	/* no more than was written: it fits */
+	printer_number(printer, (uint32_t)(bytes / unit->bytes));
 	printer_put(printer, unit->name);
 }
 
@@ -174,7 +184,7 @@ printer_prefix(struct policy_printer *printer, const struct policy_match *match)
 	if (prefix->bits == whole)
 		return;
 	printer_put(printer, "/");
-	put_number(printer, prefix->bits);
+	printer_digits(printer, prefix->bits);
 }
 
 void

@@ -38,9 +38,12 @@ void printer_marked(
     struct policy_printer *printer, const char *mark, struct text text);
 void printer_plain(struct policy_printer *printer, const char *word);
 void printer_number(struct policy_printer *printer, uint32_t number);
+/* The same without a blank in front. */
+void printer_digits(struct policy_printer *printer, uint32_t number);
 /* /BITS */
 void printer_bits(struct policy_printer *printer, uint32_t bits);
 void printer_duration(struct policy_printer *printer, uint32_t ms);
+void printer_size(struct policy_printer *printer, uint64_t bytes);
 /* An address, and the zone that it has, if it has one. */
 void printer_zoned(
     struct policy_printer *printer, const char *address, struct text zone);
@@ -105,7 +108,10 @@ void policy_show_groups(struct policy_printer *printer);
 void policy_show_reply(struct policy_printer *printer);
 void policy_show_summary(struct policy_printer *printer);
 void policy_show_unlisted(struct policy_printer *printer);
+void policy_show_chroot(struct policy_printer *printer);
 void policy_show_chdir(struct policy_printer *printer);
+void policy_show_nice(struct policy_printer *printer);
+void policy_show_limits(struct policy_printer *printer);
 void policy_show_umask(struct policy_printer *printer);
 void policy_show_env(struct policy_printer *printer);
 void policy_show_stderr(struct policy_printer *printer);

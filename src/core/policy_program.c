@@ -83,6 +83,13 @@ policy_take_groups(struct policy_parser *parser, const struct policy_line *line)
 }
 
 void
+policy_take_chroot(struct policy_parser *parser, const struct policy_line *line)
+{
+	if (policy_path(parser, &line->words[1]))
+		parser->service->chroot = line->words[1];
+}
+
+void
 policy_take_chdir(struct policy_parser *parser, const struct policy_line *line)
 {
 	if (policy_path(parser, &line->words[1]))

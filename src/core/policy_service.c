@@ -20,6 +20,7 @@ policy_set_defaults(struct policy_service *defaults)
 		.reply = IMAGE_REPLY_MUX,
 		.stderr_to = IMAGE_STDERR_LOG,
 		.leftovers = IMAGE_LEFTOVERS_KILL,
+		.rlimits.set = 1u << IMAGE_RLIMIT_CORE, /* of 0 bytes */
 		.sessions = 64,
 		.keepalive_s = 600 };
 }

@@ -129,6 +129,12 @@ policy_show_unlisted(struct policy_printer *printer)
 }
 
 void
+policy_show_chroot(struct policy_printer *printer)
+{
+	printer_word_line(printer, &printer->service->chroot);
+}
+
+void
 policy_show_chdir(struct policy_printer *printer)
 {
 	if (printer->service->chdir.text.length == 0)

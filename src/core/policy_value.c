@@ -150,6 +150,72 @@ policy_seconds(struct policy_parser *parser, const struct word *word,
 	return true;
 }
 
+static const struct policy_size_unit size_units[] = {
+	{ "T", UINT64_C(1) << 40 }, { "G", UINT64_C(1) << 30 },
+	{ "M", UINT64_C(1) << 20 }, { "K", UINT64_C(1) << 10 },
+	{ "", 1 }, /* of nothing but 0 */
+};
+
+enum { SIZE_UNITS = sizeof(size_units) / sizeof(size_units[0]) };
+
+const struct policy_size_unit *
+policy_size_unit_of(uint64_t bytes)
+{
+	const struct policy_size_unit *unit = size_units;
+
+	while (bytes == 0 ? unit->bytes > 1 : bytes % unit->bytes != 0)
+		unit++;
+	return unit;
+}
+
+/* false if it is not a size; one that is too large is larger than any. */
+static bool
+read_size(struct text text, uint64_t *bytes)
+{
+	uint32_t number = 0;
+	size_t length = read_digits(text, &number);
+	struct text rest = { text.bytes + length, text.length - length };
+
+	*bytes = 0;
+	if (length == 0 || rest.length == 0)
+		return length > 0 && number == 0;
+	for (size_t i = 0; i < SIZE_UNITS; i++) {
+		if (policy_text_is(rest, size_units[i].name)) {
+			*bytes = number == UINT32_MAX
+			    ? UINT64_MAX
+			    : number * size_units[i].bytes;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+policy_size(struct policy_parser *parser, const struct word *word,
+    uint64_t least, uint64_t most, uint64_t *bytes)
+{
+	const struct policy_size_unit *least_unit = policy_size_unit_of(least);
+	const struct policy_size_unit *most_unit = policy_size_unit_of(most);
+	uint64_t value;
+
+	if (!read_size(word->text, &value)) {
+		policy_complain(parser, word->place,
+		    "'%.*s' is not a size: a number and K, M, G or T, as in "
+		    "256M",
+		    SHOWN(word->text));
+		return false;
+	}
+	if (value < least || value > most) {
+		policy_complain(parser, word->place,
+		    "'%.*s' is not between %u%s and %u%s", SHOWN(word->text),
+		    (unsigned)(least / least_unit->bytes), least_unit->name,
+		    (unsigned)(most / most_unit->bytes), most_unit->name);
+		return false;
+	}
+	*bytes = value;
+	return true;
+}
+
 static const struct policy_unit rate_units[] = {
 	{ "/s", 1000 },
 	{ "/min", 60000 },

@@ -72,6 +72,17 @@ const char *const policy_network_words[] = {
 	NULL,
 };
 
+const char *const policy_rlimit_words[] = {
+	[IMAGE_RLIMIT_ADDRESS_SPACE] = "address-space",
+	[IMAGE_RLIMIT_USER_PROCESSES] = "user-processes",
+	[IMAGE_RLIMIT_OPEN_FILES] = "open-files",
+	[IMAGE_RLIMIT_CPU] = "cpu",
+	[IMAGE_RLIMIT_FILE_SIZE] = "file-size",
+	[IMAGE_RLIMIT_CORE] = "core",
+	[IMAGE_RLIMIT_STACK] = "stack",
+	[IMAGE_RLIMITS] = NULL,
+};
+
 const char *const policy_logged_words[] = {
 	[IMAGE_LOGGED_ALL] = "all",
 	[IMAGE_LOGGED_FAILURES] = "failures",

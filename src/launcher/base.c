@@ -37,6 +37,9 @@ static const uint64_t common_capabilities =
     BIT(CAP_SETUID) | /* become the service's user */
     BIT(CAP_SETGID) | /* take its groups */
     BIT(CAP_SETPCAP) | /* lock NOROOT */
+    BIT(CAP_SYS_CHROOT) | /* take the service's root directory */
+    BIT(CAP_SYS_NICE) | /* run it with a higher priority */
+    BIT(CAP_SYS_RESOURCE) | /* give it more than tcpmuxd has */
     BIT(CAP_DAC_READ_SEARCH); /* chdir where only the user may look */
 
 static const char *const kind_words[] = {

@@ -32,7 +32,19 @@ int child_reset_signals(struct child *child);
 int child_place_descriptors(struct child *child);
 int child_reset_socket(struct child *child);
 int child_set_umask(struct child *child);
+int child_change_root(struct child *child);
 int child_change_directory(struct child *child);
+/* The program check opens files, and not behind any of ours. */
+int child_drop_tools(struct child *child);
+
+/* limits.c: what it may use of the machine. */
+int child_set_nice(struct child *child);
+/* All but the two that come late. */
+int child_set_limits(struct child *child);
+/* Before setresuid it could make execve fail. */
+int child_limit_processes(struct child *child);
+/* Before, it would have to count the descriptors of ours. */
+int child_limit_files(struct child *child);
 
 /* become.c: who it is, and what it may do. */
 int child_set_groups(struct child *child);

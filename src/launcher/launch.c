@@ -73,6 +73,9 @@ static const struct {
 	{ STEP_DESCRIPTORS, child_place_descriptors },
 	{ STEP_DESCRIPTORS, child_reset_socket },
 	{ STEP_UMASK, child_set_umask },
+	{ STEP_SCHEDULING, child_set_nice },
+	{ STEP_RLIMITS, child_set_limits },
+	{ STEP_ROOT, child_change_root },
 	/* As root: the service's user might not get into its own chroot. */
 	{ STEP_CHDIR, child_change_directory },
 	/* Groups and the bounding set need what setresuid takes away. */
@@ -89,6 +92,9 @@ static const struct {
 	{ STEP_NO_NEW_PRIVS, child_refuse_privileges },
 	/* Needs no_new_privs. */
 	{ STEP_LANDLOCK, child_enter_domain },
+	{ STEP_PROCESS_LIMIT, child_limit_processes },
+	{ STEP_DESCRIPTORS, child_drop_tools },
+	{ STEP_RLIMITS, child_limit_files },
 	/* Needs it, too; nothing that a profile refuses comes after. */
 	{ STEP_FILTER, child_enter_filters },
 	/* With the service's own rights, or it would say little. */

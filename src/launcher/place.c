@@ -151,6 +151,38 @@ child_set_umask(struct child *child)
 	return 0;
 }
 
+/*
+ * By a descriptor, so that what is made the root is what is then looked for
+ * there. Nothing of the old root is left to the child: it has no directory
+ * open, and its working directory is below the new one.
+ */
+int
+child_change_root(struct child *child)
+{
+	const char *path = child->plan->chroot;
+	struct stat wanted, is;
+	int fd;
+
+	if (path == NULL)
+		return 0;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &wanted) != 0 || fchdir(fd) != 0 ||
+	    close(fd) != 0 || chroot(".") != 0 || stat("/", &is) != 0)
+		return -1;
+	if (is.st_dev != wanted.st_dev || is.st_ino != wanted.st_ino) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+int
+child_drop_tools(struct child *child)
+{
+	(void)child;
+	return close_range(CHILD_STATUS_FD + 1, ~0U, 0);
+}
+
 int
 child_change_directory(struct child *child)
 {

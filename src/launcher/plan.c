@@ -169,6 +169,9 @@ plan_make(
 	plan->service = service;
 	plan->program = image_text(image, service->program);
 	plan->chdir = image_text(image, service->chdir);
+	plan->chroot = service->chroot.length == 0
+	    ? NULL
+	    : image_text(image, service->chroot);
 	plan_words(plan->argv, image, service->argv);
 	plan_peer(plan, launch);
 	plan_words(plan->envp + PLAN_PEER_WORDS, image, service->env);

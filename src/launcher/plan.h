@@ -28,6 +28,7 @@
 struct plan {
 	const struct image_service *service;
 	const char *program, *chdir;
+	const char *chroot; /* NULL: none */
 	const uint32_t *groups; /* NULL: those it has, only counted */
 	uint32_t group_count;
 	uint32_t uid, gid;

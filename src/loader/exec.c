@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <linux/capability.h>
+
 #define PATH_DEFAULT \
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -72,24 +74,48 @@ warn_of_program(struct load *load, const struct word *word,
 		    TEXT_ARGS(text));
 }
 
+/* " inside /srv/jail", or nothing. */
+#define INSIDE(root) (root).length > 0 ? " inside " : "", TEXT_ARGS(root)
+
+/* Where its paths begin: length 0 if that is where all do. */
+static struct text
+load_root(struct load *load, const struct word *word, struct image_service *to)
+{
+	struct path_finding directory;
+	struct text none = { .length = 0 };
+
+	if (word->text.length == 0 || load_is_text(word->text, "/"))
+		return none;
+	to->chroot = load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
+	load_need(load, CAP_SYS_CHROOT, "CAP_SYS_CHROOT", "chroot", word);
+	directory = paths_root(&load->paths, word->text);
+	if (directory.problem == NULL)
+		return word->text;
+	problems_add(&load->problems, PROBLEM_ERROR, word->place,
+	    "cannot use %.*s as the root directory: %s", TEXT_ARGS(word->text),
+	    directory.problem);
+	return none;
+}
+
 static void
-load_program(
-    struct load *load, const struct word *word, struct image_service *to)
+load_program(struct load *load, struct text root, const struct word *word,
+    struct image_service *to)
 {
 	struct path_finding program;
 
 	to->program = load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
-	program = paths_program(&load->paths, word->text);
+	program = paths_program(&load->paths, root, word->text);
 	if (program.problem != NULL)
 		problems_add(&load->problems, PROBLEM_ERROR, word->place,
-		    "cannot use program %.*s: %s", TEXT_ARGS(word->text),
-		    program.problem);
+		    "cannot use program %.*s%s%.*s: %s", TEXT_ARGS(word->text),
+		    INSIDE(root), program.problem);
 	else if (!load->options->skips_system)
 		warn_of_program(load, word, to, &program);
 }
 
 static void
-load_chdir(struct load *load, const struct word *word, struct image_service *to)
+load_chdir(struct load *load, struct text root, const struct word *word,
+    struct image_service *to)
 {
 	struct path_finding directory;
 
@@ -98,11 +124,11 @@ load_chdir(struct load *load, const struct word *word, struct image_service *to)
 		return;
 	}
 	to->chdir = load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
-	directory = paths_directory(&load->paths, word->text);
+	directory = paths_directory(&load->paths, root, word->text);
 	if (directory.problem != NULL)
 		problems_add(&load->problems, PROBLEM_ERROR, word->place,
-		    "cannot use directory %.*s: %s", TEXT_ARGS(word->text),
-		    directory.problem);
+		    "cannot use directory %.*s%s%.*s: %s",
+		    TEXT_ARGS(word->text), INSIDE(root), directory.problem);
 }
 
 static void
@@ -119,14 +145,15 @@ load_exec(struct load *load, const struct policy_service *from,
     struct image_service *to)
 {
 	const struct word *words = load_words(load, from->exec);
+	const struct text root = load_root(load, &from->chroot, to);
 
 	to->argv.first = build_count(&load->build, IMAGE_WORDS);
 	to->argv.count = from->exec.count;
-	load_program(load, &words[0], to);
+	load_program(load, root, &words[0], to);
 	add_word(load, from->argv0.text.length > 0 ? &from->argv0 : &words[0]);
 	for (uint32_t i = 1; i < from->exec.count; i++)
 		add_word(load, &words[i]);
-	load_chdir(load, &from->chdir, to);
+	load_chdir(load, root, &from->chdir, to);
 }
 
 static bool

@@ -133,7 +133,8 @@ load_parser_program(struct load *load)
 		return;
 	load->build.global.parser_program =
 	    load_text(load, program->text, IMAGE_TEXT_MAX, program->place);
-	finding = paths_program(&load->paths, program->text);
+	finding = paths_program(
+	    &load->paths, (struct text){ .length = 0 }, program->text);
 	if (finding.problem != NULL)
 		problems_add(&load->problems, PROBLEM_ERROR, program->place,
 		    "cannot use program %.*s: %s", TEXT_ARGS(program->text),

@@ -97,6 +97,12 @@ void load_env(struct load *load, const struct policy_service *from,
     const struct account *account, struct image_service *to);
 /* The programs that judge its services' system calls. */
 void load_filters(struct load *load);
+/* What it may use of the machine, and how it is scheduled. */
+void load_limits(struct load *load, const struct policy_service *from,
+    struct image_service *to);
+/* That tcpmuxd has a capability (called `name`) which a directive needs. */
+void load_need(struct load *load, unsigned capability, const char *name,
+    const char *directive, const struct word *word);
 /* Warns of every uid that several services run as. */
 void load_sharers(struct load *load);
 

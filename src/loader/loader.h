@@ -18,6 +18,7 @@ struct loader_options {
 	bool skips_system; /* no users, paths, ownership: the image is not
 			      for use, only its being made says something */
 	bool is_verbose; /* notes too, not only warnings */
+	uint64_t capabilities; /* of whom it is for: loader_start looks */
 	bool wants_text; /* of the policy (core/policy_print.h), in place of
 			    the image, which is made and checked all the same */
 };

@@ -1,5 +1,6 @@
 /*
- * Looks at the programs and directories that services are to use.
+ * Looks at the programs and directories that services are to use, where they
+ * will be for them: a way inside a chroot does not lead out of it.
  * Trusts only what sys/file has walked to.
  * Never opens a program, only looks at it: it is not run from here.
  */
@@ -10,6 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sys/fd.h"
 
@@ -60,37 +65,70 @@ keep(const char *problem)
 	return memcpy(memory_resize(NULL, length, 1), problem, length);
 }
 
-/* Fills in the finding from what lies at path, if that can be reached. */
-static bool
-look(const struct paths *paths, struct path_finding *finding, const char *path)
-{
-	char description[DESCRIPTION_BYTES];
-	struct file_trust trust = { .owner = paths->owner };
-	struct stat status;
-	int fd = file_open_trusted(path, O_PATH, &trust);
+/* What is wanted of a path; part of its key, so that none is another's. */
+enum want {
+	WANT_PROGRAM = 'p',
+	WANT_DIRECTORY = 'd',
+	WANT_ROOT = 'r',
+};
 
-	if (fd == -1) {
-		paths_describe(&trust, path, description, sizeof(description));
-		finding->problem = keep(description);
-		return false;
-	}
+static void
+fill_in(struct path_finding *finding, int fd)
+{
+	struct stat status;
+
 	if (fstat(fd, &status) == -1) {
 		finding->problem = keep(strerror(errno));
-		fd_close(&fd);
-		return false;
+		return;
 	}
-	fd_close(&fd);
 	finding->mode = status.st_mode;
 	finding->uid = status.st_uid;
 	finding->gid = status.st_gid;
-	return true;
 }
 
 static void
-look_at_program(
-    const struct paths *paths, struct path_finding *finding, const char *path)
+blame(struct path_finding *finding, const struct file_trust *trust,
+    const char *path)
 {
-	if (!look(paths, finding, path))
+	char description[DESCRIPTION_BYTES];
+
+	paths_describe(trust, path, description, sizeof(description));
+	finding->problem = keep(description);
+}
+
+/* Fills in the finding from what lies at path, if that can be reached. */
+static void
+look(const struct paths *paths, struct path_finding *finding, const char *root,
+    const char *path)
+{
+	struct file_trust trust = { .owner = paths->owner };
+	int root_fd = -1;
+	int fd;
+
+	if (root[0] != '\0') {
+		root_fd = file_open_trusted(root, O_PATH | O_DIRECTORY, &trust);
+		if (root_fd == -1) {
+			blame(finding, &trust, path);
+			return;
+		}
+	}
+	fd = root_fd == -1
+	    ? file_open_trusted(path, O_PATH, &trust)
+	    : file_open_trusted_in(root_fd, path, O_PATH, &trust);
+	fd_close(&root_fd);
+	if (fd == -1)
+		blame(finding, &trust, path);
+	else
+		fill_in(finding, fd);
+	fd_close(&fd);
+}
+
+static void
+look_at_program(const struct paths *paths, struct path_finding *finding,
+    const char *root, const char *path)
+{
+	look(paths, finding, root, path);
+	if (finding->problem != NULL)
 		return;
 	if (!S_ISREG(finding->mode))
 		finding->problem = keep("not a regular file");
@@ -98,63 +136,105 @@ look_at_program(
 		finding->problem = keep("not executable");
 }
 
+/* It may be the service's own, so nobody has to be trusted on the way. */
 static void
 look_at_directory(
-    const struct paths *paths, struct path_finding *finding, const char *path)
+    struct path_finding *finding, const char *root, const char *path)
 {
-	struct stat status;
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT };
+	int root_fd = open(
+	    root[0] == '\0' ? "/" : root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = root_fd == -1
+	    ? -1
+	    : (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 
-	(void)paths;
-	if (stat(path, &status) == -1)
-		finding->problem = keep(strerror(errno));
-	else if (!S_ISDIR(status.st_mode))
-		finding->problem = keep("not a directory");
+	if (fd != -1)
+		fill_in(finding, fd);
 	else
-		finding->mode = status.st_mode;
+		finding->problem = keep(
+		    errno == ENOTDIR ? "not a directory" : strerror(errno));
+	fd_close(&fd);
+	fd_close(&root_fd);
 }
 
-/*
- * A path may be asked for as a program and as a directory: a byte behind it
- * keeps the two apart in the table, and it is cut off to look.
- */
-static struct path_finding
-look_once(struct paths *paths, struct text path, char kind)
+static void
+look_at_root(
+    const struct paths *paths, struct path_finding *finding, const char *path)
 {
-	char key[PATH_MAX + 1];
+	struct file_trust trust = { .owner = paths->owner };
+	struct stat status = { .st_mode = 0 };
+
+	look(paths, finding, "", path);
+	if (finding->problem != NULL)
+		return;
+	status.st_mode = finding->mode;
+	status.st_uid = finding->uid;
+	if (!S_ISDIR(finding->mode)) {
+		finding->problem = keep("not a directory");
+	} else if (!file_is_trusted(&status, paths->owner, &trust.fault)) {
+		trust.uid = status.st_uid;
+		memcpy(trust.path, path, strlen(path) + 1);
+		blame(finding, &trust, path);
+	}
+}
+
+static struct path_finding
+look_once(
+    struct paths *paths, enum want want, struct text root, struct text path)
+{
+	char key[2 * PATH_MAX + 1];
+	char *of_path = key + root.length + 1;
 	struct table_entry *entry;
 	struct path_finding *finding;
 
 	if (paths->skips_system)
 		return (struct path_finding){ .mode = S_IFREG | 0755 };
-	if (path.length >= PATH_MAX)
+	if (path.length >= PATH_MAX || root.length >= PATH_MAX)
 		return (struct path_finding){ .problem = "too long" };
-	memcpy(key, path.bytes, path.length);
-	key[path.length] = kind;
-	entry = table_put(&paths->seen, key, path.length + 1);
-	if (entry->value == 0) {
-		finding = buffer_add(&paths->findings, sizeof(*finding));
-		entry->value = paths->seen.count;
-		key[path.length] = '\0';
-		if (kind == 'p')
-			look_at_program(paths, finding, key);
-		else
-			look_at_directory(paths, finding, key);
-		return *finding;
+	/* root NUL path want, the last of which becomes a NUL to look */
+	memcpy(key, root.bytes, root.length);
+	key[root.length] = '\0';
+	memcpy(of_path, path.bytes, path.length);
+	of_path[path.length] = (char)want;
+	entry = table_put(&paths->seen, key, root.length + path.length + 2);
+	if (entry->value != 0) {
+		finding = (void *)paths->findings.bytes;
+		return finding[entry->value - 1];
 	}
-	finding = (void *)paths->findings.bytes;
-	return finding[entry->value - 1];
+	finding = buffer_add(&paths->findings, sizeof(*finding));
+	entry->value = paths->seen.count;
+	of_path[path.length] = '\0';
+	switch (want) {
+	case WANT_PROGRAM:
+		look_at_program(paths, finding, key, of_path);
+		break;
+	case WANT_DIRECTORY:
+		look_at_directory(finding, key, of_path);
+		break;
+	case WANT_ROOT:
+		look_at_root(paths, finding, of_path);
+		break;
+	}
+	return *finding;
 }
 
 struct path_finding
-paths_program(struct paths *paths, struct text path)
+paths_program(struct paths *paths, struct text root, struct text path)
 {
-	return look_once(paths, path, 'p');
+	return look_once(paths, WANT_PROGRAM, root, path);
 }
 
 struct path_finding
-paths_directory(struct paths *paths, struct text path)
+paths_directory(struct paths *paths, struct text root, struct text path)
 {
-	return look_once(paths, path, 'd');
+	return look_once(paths, WANT_DIRECTORY, root, path);
+}
+
+struct path_finding
+paths_root(struct paths *paths, struct text path)
+{
+	return look_once(paths, WANT_ROOT, (struct text){ .length = 0 }, path);
 }
 
 void

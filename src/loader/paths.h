@@ -28,11 +28,19 @@ struct path_finding {
 	gid_t gid;
 };
 
-/* A program's: a regular, executable file at the end of a trusted way. */
-struct path_finding paths_program(struct paths *paths, struct text path);
+/*
+ * A program's: a regular, executable file at the end of a trusted way. `root`
+ * is where the way begins and stays, the directory of a chroot; empty: /.
+ */
+struct path_finding
+paths_program(struct paths *paths, struct text root, struct text path);
 
-/* A directory to run in: that it is one. */
-struct path_finding paths_directory(struct paths *paths, struct text path);
+/* A directory to run in, below the same: that it is one. */
+struct path_finding
+paths_directory(struct paths *paths, struct text root, struct text path);
+
+/* A directory to make the root: trusted itself, and the way to it. */
+struct path_finding paths_root(struct paths *paths, struct text path);
 
 void paths_finish(struct paths *paths);
 

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/drop.h"
 #include "sys/fd.h"
 #include "sys/memfd.h"
 #include "sys/spawn.h"
@@ -105,8 +106,12 @@ static _Noreturn void
 live(const struct loader_options *options, int problems_fd, int channel,
     pid_t parent)
 {
+	struct loader_options own = *options;
+	struct drop_capabilities sets = { .permitted = 0 };
 	int image;
 
+	(void)drop_get_capabilities(&sets);
+	own.capabilities = sets.permitted;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent ||
 	    arrange_descriptors(problems_fd, channel) == -1 ||
 	    spawn_reset_signals() == -1 ||
@@ -116,7 +121,7 @@ live(const struct loader_options *options, int problems_fd, int channel,
 		    STDERR_FILENO, "tcpmuxd: loader: %s\n", strerror(errno));
 		_exit(EX_OSERR);
 	}
-	image = loader_load(options, CHILD_PROBLEMS);
+	image = loader_load(&own, CHILD_PROBLEMS);
 	_exit(send_result(CHILD_CHANNEL, image) == 0 ? EX_OK : EX_OSERR);
 }
 

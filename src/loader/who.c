@@ -57,6 +57,7 @@ refuse_privileges(struct load *load, const struct policy_service *from)
 		{ from->capabilities.count > 0 || from->has_all_capabilities,
 		    "capabilities" },
 		{ from->has_new_privileges, "new-privileges" },
+		{ from->chroot.text.length > 0, "chroot" },
 	};
 
 	for (size_t i = 0; i < sizeof(privileges) / sizeof(privileges[0]); i++)

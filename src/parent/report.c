@@ -25,7 +25,7 @@
 struct needed {
 	unsigned capability;
 	const char *name;
-	const char *without; /* what cannot be done then; NULL: nothing yet */
+	const char *without; /* NULL: who needs it, the loader refuses */
 	bool is_at_rest; /* permitted, and raised where it is needed */
 };
 
@@ -38,6 +38,7 @@ static const struct needed needed[] = {
 	{ CAP_SYS_CHROOT, "sys_chroot", "change a root directory", false },
 	{ CAP_SYS_ADMIN, "sys_admin", "make namespaces", false },
 	{ CAP_KILL, "kill", "end a session of another user", false },
+	{ CAP_SYS_NICE, "sys_nice", NULL, false },
 	{ CAP_SYS_RESOURCE, "sys_resource", NULL, false },
 	{ CAP_DAC_READ_SEARCH, "dac_read_search", "read any policy file",
 	    false },

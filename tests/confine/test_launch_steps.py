@@ -24,6 +24,10 @@ PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
 PR_GET_SECCOMP = 21
 PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
 
+# Core dumps would be limited before.
+PROCESSES = {"rlimit": "1:70", "limits_core": False}
+FILES = {"rlimit": "2:70", "limits_core": False}
+
 GROUPS = {"words": ["group=5", "group=6"]}
 CAPS = {"kind": "full", "caps": f"{NET_RAW:x}"}
 FULL = {"kind": "full"}
@@ -42,6 +46,11 @@ FAILING = [
     ("fcntl,0", "descriptors", {}),
     ("setsockopt", "descriptors", {}),
     ("umask", "umask", {}),
+    ("setpriority", "scheduling", {"nice": 5}),
+    ("getpriority", "scheduling", {"nice": 5}),
+    ("prlimit64", "rlimits", {}),
+    ("chroot", "root", {"chroot": "/usr"}),
+    ("fchdir", "root", {"chroot": "/usr"}),
     ("chdir", "chdir", {}),
     ("setgroups", "groups", {}),
     ("setresgid", "gid", {}),
@@ -74,6 +83,11 @@ LYING = [
     ("dup2", "descriptors", {}),
     ("dup3", "descriptors", {}),
     ("umask", "umask", {"umask": "027"}),
+    ("setpriority", "scheduling", {"nice": 5}),
+    ("prlimit64", "rlimits", {"rlimit": "3:60"}),
+    ("prlimit64", "rlimits", PROCESSES),  # read by nobody: 0
+    ("prlimit64", "rlimits", FILES),
+    ("chroot", "root", {"chroot": "/usr"}),
     ("setgroups", "verify", GROUPS),
     ("setresgid", "verify", {}),
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set", FULL),

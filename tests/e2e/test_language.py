@@ -152,20 +152,31 @@ def test_the_manual_s_defaults_are_so(manual):
     assert checked > 30
 
 
+SIZES = {"K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def around(least, most):
+    """The values right below and above: numbers, durations or sizes."""
+    if most[-1] in SIZES:
+        kilobytes = [int(word[:-1]) << SIZES[word[-1]] >> 10 if word != "0"
+                     else 0 for word in (least, most)]
+        return f"{kilobytes[0] - 1}K", f"{int(most[:-1]) + 1}{most[-1]}"
+    if most.isdigit():
+        return str(int(least) - 1), str(int(most) + 1)
+    millis = [int(seconds(word)[:-2]) for word in (least, most)]
+    return f"{millis[0] - 1}ms", f"{millis[1] // 1000 + 1}s"
+
+
 def ranges(manual):
     """[(block, directive, its least, most, one less, one more)], of one
-    number or duration each."""
+    number, duration or size each."""
     for block, words, _, values in defaults(manual):
         match = re.fullmatch(r"(\d+)(\w*) to (\d+)(\w*)(, off)?", values)
         if block == "top level" or match is None or words[0] in (
                 "umask", "penalty-threshold", "penalty-max"):
             continue  # other numbers, and two that depend on each other
         least, most = match[1] + match[2], match[3] + match[4]
-        if not match[4]:
-            beyond = str(int(least) - 1), str(int(most) + 1)
-        else:
-            millis = [int(seconds(word)[:-2]) for word in (least, most)]
-            beyond = f"{millis[0] - 1}ms", f"{millis[1] // 1000 + 1}s"
+        beyond = around(least, most)
         if words[1:] == ["exit"]:
             words = [*words, "1"]
         yield block, " ".join(words), least, most, *beyond

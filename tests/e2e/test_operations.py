@@ -88,8 +88,8 @@ REPORT = {
     "start": ["version", "policy"],
     "kernel": ["release", "landlock", "scopes", "peek_on", "fd_count"],
     "capabilities": ["net_bind_service", "setuid", "setgid", "setpcap",
-                     "sys_chroot", "sys_admin", "kill", "sys_resource",
-                     "dac_read_search", "net_admin"],
+                     "sys_chroot", "sys_admin", "kill", "sys_nice",
+                     "sys_resource", "dac_read_search", "net_admin"],
     "descriptors": ["limit", "needed", "sessions", "pending"],
     "syncookies": ["setting"],
     "cgroup": ["sessions"],
@@ -146,14 +146,15 @@ def test_report_of_capabilities_is_what_it_has(mux_factory):
     effective, permitted = (int(status[key], 16)
                             for key in ("CapEff", "CapPrm"))
     bits = dict(zip(REPORT["capabilities"],
-                    (10, 6, 7, 8, 18, 21, 5, 24, 2, 12)))
+                    (10, 6, 7, 8, 18, 21, 5, 23, 24, 2, 12)))
     line, = mux.logs("capabilities")
     for name, bit in bits.items():
         assert (line[name] == "yes") == bool(permitted >> bit & 1), name
-        # Nothing needs the other two here: without them nothing is weaker.
+        # A policy that needs one of the first two is not loaded, and this
+        # one does not want the third.
         assert bool(weaker(mux, f"capability {name}:")) == \
             (line[name] == "no" and
-             name not in ("sys_resource", "net_admin"))
+             name not in ("sys_nice", "sys_resource", "net_admin"))
     assert permitted & ~sum(1 << bit for bit in bits.values()) == 0
     # net_admin is only raised to set a filter.
     assert effective == permitted & ~(1 << bits["net_admin"])

@@ -119,7 +119,7 @@ def test_nobody_is_let_in_before_the_room_is_closed(starting):
 # SECURITY.md's list, with the numbers of <linux/capability.h>.
 PARENT = {"dac_read_search": 2, "kill": 5, "setgid": 6, "setuid": 7,
           "setpcap": 8, "net_bind_service": 10, "sys_chroot": 18,
-          "sys_admin": 21, "sys_resource": 24}
+          "sys_admin": 21, "sys_nice": 23, "sys_resource": 24}
 AT_REST = 1 << 12  # net_admin: permitted, and raised only to set a filter
 SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2

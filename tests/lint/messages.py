@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 STRING = r'"((?:[^"\\]|\\.)*)"'
 CALL = re.compile(r"\b(?:policy_complain(?:_nearest)?|policy_warn|"
                   r"problems_add)\(([^;]*?)\);", re.S)
-DIRECTIVE = r"%(?:\.\*s|%|z?u|s)"
+DIRECTIVE = r"%(?:\.\*s|%|[zj]?u|d|s)"
 PLACE = re.compile(r"^(?:[./\w]*policy[:\d]*: )?(?:warning:? |note:? )?"
                    r"(?:\d+:\d+: )?(?:warning:? )?")
 EXPECT = re.compile(r"^# expect(?:-warning)?: \d+:\d+: (.*)", re.M)

@@ -3,10 +3,12 @@
  * loader would make of it, without users or files to look up, so that the
  * launcher can be tested alone. Arguments are KEY=VALUE:
  *   program chdir reply uid gid keepalive        as in the policy
+ *   chroot nice                                  the same
  *   umask (octal) caps (hexadecimal) flags (of image.h, hexadecimal)
  *   first=service stderr=log|null|socket
  *   syscalls=default|stdio|any network=none
  *   arg env group                                one each, repeated
+ *   rlimit                                       NUMBER:VALUE, repeated
  */
 #include <err.h>
 #include <stdio.h>
@@ -79,6 +81,19 @@ number(const char *value, int base)
 	return (uint32_t)strtoull(value, NULL, base);
 }
 
+/* The number of enum image_rlimit, not the kernel's. */
+static void
+set_limit(const char *value)
+{
+	char *rest;
+	const unsigned long which = strtoul(value, &rest, 10);
+
+	if (which >= IMAGE_RLIMITS || *rest != ':')
+		errx(1, "no such limit: %s", value);
+	service.rlimits_set |= (uint8_t)(1u << which);
+	service.rlimits[which] = strtoull(rest + 1, NULL, 10);
+}
+
 static void
 set_number(const char *key, const char *value)
 {
@@ -88,6 +103,11 @@ set_number(const char *key, const char *value)
 		service.gid = number(value, 10);
 	else if (strcmp(key, "keepalive") == 0)
 		service.keepalive_s = number(value, 10);
+	else if (strcmp(key, "nice") == 0) {
+		service.has_nice = 1;
+		service.nice = (int8_t)strtol(value, NULL, 10);
+	} else if (strcmp(key, "rlimit") == 0)
+		set_limit(value);
 	else if (strcmp(key, "umask") == 0)
 		service.umask = number(value, 8);
 	else if (strcmp(key, "caps") == 0)
@@ -105,6 +125,8 @@ set(const char *key, const char *value)
 {
 	if (strcmp(key, "program") == 0)
 		service.program = put_text(value);
+	else if (strcmp(key, "chroot") == 0)
+		service.chroot = put_text(value);
 	else if (strcmp(key, "chdir") == 0)
 		service.chdir = put_text(value);
 	else if (strcmp(key, "reply") == 0)
@@ -131,6 +153,7 @@ start_service(void)
 	service = (struct image_service){ .name = put_text("probe"),
 		.place = place,
 		.program = empty,
+		.chroot = empty,
 		.chdir = put_text("/"),
 		.reply_text = empty,
 		.summary = empty,

@@ -506,6 +506,43 @@ draw_umask(struct maker *maker)
 }
 
 static inline void
+draw_nice(struct maker *maker)
+{
+	maker_plain(maker, "%d", (int)maker_between(maker, 0, 39) - 20);
+}
+
+/* In any unit that it fits in, up to a thousand of the largest. */
+static inline void
+draw_size_limit(struct maker *maker)
+{
+	static const char *const sizes[] = { "address-space", "file-size",
+		"core", "stack" };
+	static const char units[] = "KMGT";
+
+	maker_plain(maker, "%s", PICK(maker, sizes));
+	maker_plain(maker, "%u%c", maker_between(maker, 1024, 1048576),
+	    units[maker_below(maker, 3)]);
+}
+
+static inline void
+draw_other_limit(struct maker *maker)
+{
+	switch (maker_below(maker, 3)) {
+	case 0:
+		maker_plain(maker, "cpu");
+		draw_seconds(maker, 1, 86400);
+		break;
+	case 1:
+		maker_plain(
+		    maker, "open-files %u", maker_between(maker, 8, 1048576));
+		break;
+	default:
+		maker_plain(maker, "user-processes %u",
+		    maker_between(maker, 0, 4194304));
+	}
+}
+
+static inline void
 draw_env(struct maker *maker)
 {
 	char word[64];
@@ -648,6 +685,10 @@ static const struct maker_row {
 	{ "reply", SERVICES, 0, 1, draw_reply },
 	{ "summary", BLOCK_SERVICE, 0, 1, draw_summary },
 	{ "unlisted", SERVICES, 0, 1, draw_nothing },
+	{ "chroot", SERVICES, 0, 1, draw_path },
+	{ "nice", SERVICES, 0, 1, draw_nice },
+	{ "limit", SERVICES, 0, 1, draw_size_limit },
+	{ "limit", SERVICES, 0, 1, draw_other_limit },
 	{ "chdir", SERVICES, 0, 1, draw_path },
 	{ "umask", SERVICES, 0, 1, draw_umask },
 	{ "env", SERVICES, 0, 3, draw_env },

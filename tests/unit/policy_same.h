@@ -109,6 +109,18 @@ is_same_rate(const struct rate *left, const struct rate *right)
 	    left->period_ms == right->period_ms && left->burst == right->burst;
 }
 
+static inline bool
+is_same_limits(
+    const struct policy_rlimits *left, const struct policy_rlimits *right)
+{
+	bool is_same = left->set == right->set;
+
+	for (uint32_t i = 0; i < IMAGE_RLIMITS && is_same; i++)
+		is_same = (left->set >> i & 1) == 0 ||
+		    left->values[i] == right->values[i];
+	return is_same;
+}
+
 #define DIFFERS(field) \
 	if (!(field)) \
 	return #field
@@ -128,6 +140,9 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(is_same_words(left, l->groups, right, r->groups));
 	DIFFERS(l->reply == r->reply);
 	DIFFERS(is_same_text(l->reply_text, r->reply_text));
+	DIFFERS(is_same_text(l->chroot.text, r->chroot.text));
+	DIFFERS(l->has_nice == r->has_nice && l->nice == r->nice);
+	DIFFERS(is_same_limits(&l->rlimits, &r->rlimits));
 	DIFFERS(is_same_text(
 	    or_default(l->chdir.text, "/"), or_default(r->chdir.text, "/")));
 	DIFFERS(l->umask == r->umask);

@@ -69,6 +69,11 @@ first_service(struct build *build)
 	service.reply_text = small_text(build, "Go");
 	service.summary = small_text(build, "read-only mirror");
 	service.capabilities = UINT64_C(1) << 10;
+	service.chroot = small_text(build, "/srv");
+	service.rlimits[IMAGE_RLIMIT_CPU] = 60;
+	service.rlimits_set = 1u << IMAGE_RLIMIT_CPU | 1u << IMAGE_RLIMIT_CORE;
+	service.has_nice = 1;
+	service.nice = -5;
 	return service;
 }
 

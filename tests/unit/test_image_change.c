@@ -72,6 +72,18 @@ SERVICE_CHANGE(no_offline_filter, service->network = IMAGE_NETWORK_NONE;
 	       build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
 SERVICE_CHANGE(
     no_filter_needed, build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
+SERVICE_CHANGE(odd_service_byte, service->unused[1] = 1)
+SERVICE_CHANGE(relative_chroot, service->chroot = small_text(build, "srv"))
+SERVICE_CHANGE(odd_limit, service->rlimits_set |= 1u << IMAGE_RLIMITS)
+SERVICE_CHANGE(limit_not_set, service->rlimits_set = 0)
+SERVICE_CHANGE(
+    long_limit, service->rlimits[IMAGE_RLIMIT_CPU] = IMAGE_RLIMIT_MAX + 1)
+SERVICE_CHANGE(
+    longest_limit, service->rlimits[IMAGE_RLIMIT_CPU] = IMAGE_RLIMIT_MAX)
+SERVICE_CHANGE(low_nice, service->nice = -21)
+SERVICE_CHANGE(high_nice, service->nice = 20)
+SERVICE_CHANGE(nice_not_set, service->has_nice = 0)
+SERVICE_CHANGE(odd_nice, service->has_nice = 2)
 SERVICE_CHANGE(no_burst, service->rate = ((struct rate){ 1, 1000, 0 }))
 SERVICE_CHANGE(no_period, service->source_rate = ((struct rate){ 1, 0, 1 }))
 SERVICE_CHANGE(trap_with_program, service->kind = IMAGE_KIND_TRAP)
@@ -90,8 +102,12 @@ SERVICE_CHANGE(upper_name, service->name = small_text(build, "GIT"))
 SERVICE_CHANGE(its_name, service->name = small_text(build, "rsync"))
 
 SERVICE_CHANGE(self_with_groups, service->flags = IMAGE_SERVICE_SELF;
+	       service->chroot = small_text(build, "");
 	       service->capabilities = 0)
+SERVICE_CHANGE(self_with_chroot, service->flags = IMAGE_SERVICE_SELF;
+	       service->capabilities = 0; service->groups.count = 0)
 SERVICE_CHANGE(self_with_capability, service->flags = IMAGE_SERVICE_SELF;
+	       service->chroot = small_text(build, "");
 	       service->groups.count = 0)
 /* All that makes a trap of the first service. */
 static void
@@ -108,12 +124,20 @@ make_trap(struct build *build, struct image_service *service)
 	service->capabilities = 0;
 	service->uid = 0;
 	service->gid = 0;
+	service->chroot = (struct image_text){ 0, 0 };
+	memset(service->rlimits, 0, sizeof(service->rlimits));
+	service->rlimits_set = 0;
+	service->has_nice = 0;
+	service->nice = 0;
 }
 
 #define TRAP_CHANGE(name, statement) \
 	SERVICE_CHANGE(name, make_trap(build, service); statement)
 
 TRAP_CHANGE(trap_with_chdir, service->chdir = small_text(build, "/"))
+TRAP_CHANGE(trap_with_chroot, service->chroot = small_text(build, "/srv"))
+TRAP_CHANGE(trap_with_limit, service->rlimits_set = 1)
+TRAP_CHANGE(trap_with_nice, service->has_nice = 1)
 TRAP_CHANGE(trap_with_argv, service->argv.count = 1)
 TRAP_CHANGE(trap_with_env, service->env.count = 1)
 TRAP_CHANGE(trap_with_exits, service->exits.count = 1)
@@ -161,7 +185,8 @@ SERVICE_CHANGE(
 SERVICE_CHANGE(
     self_with_privileges,
     service->flags = IMAGE_SERVICE_SELF | IMAGE_SERVICE_NEW_PRIVILEGES;
-    service->groups.count = 0; service->capabilities = 0)
+    service->chroot = small_text(build, ""); service->groups.count = 0;
+    service->capabilities = 0)
 SERVICE_CHANGE(
     gids_twice, ((uint32_t *)(void *)build->sections[IMAGE_GIDS].bytes)[1] = 4)
 SERVICE_CHANGE(gid_minus_one,
@@ -312,6 +337,16 @@ static const struct change changes[] = {
 	{ "a program nobody needs", no_filter_needed, IMAGE_OK },
 	{ "filter beyond", filter_beyond, IMAGE_BAD_RANGE },
 	{ "filter too long", filter_long, IMAGE_BAD_RANGE },
+	{ "relative chroot", relative_chroot, IMAGE_BAD_TEXT },
+	{ "odd limit", odd_limit, IMAGE_BAD_VALUE },
+	{ "limit that is not set", limit_not_set, IMAGE_BAD_VALUE },
+	{ "limit too long", long_limit, IMAGE_BAD_VALUE },
+	{ "longest limit", longest_limit, IMAGE_OK },
+	{ "nice -21", low_nice, IMAGE_BAD_VALUE },
+	{ "nice 20", high_nice, IMAGE_BAD_VALUE },
+	{ "nice that is not set", nice_not_set, IMAGE_BAD_VALUE },
+	{ "odd nice", odd_nice, IMAGE_BAD_VALUE },
+	{ "unused of service", odd_service_byte, IMAGE_BAD_VALUE },
 	{ "hours beyond", hours_beyond, IMAGE_BAD_VALUE },
 	{ "no hours", hours_none, IMAGE_BAD_VALUE },
 	{ "hours nowhere", hours_nowhere, IMAGE_BAD_VALUE },
@@ -337,6 +372,9 @@ static const struct change changes[] = {
 	{ "unlisted trap", trap_unlisted, IMAGE_OK },
 	{ "trap, program", trap_with_program, IMAGE_BAD_TEXT },
 	{ "trap, chdir", trap_with_chdir, IMAGE_BAD_TEXT },
+	{ "trap, chroot", trap_with_chroot, IMAGE_BAD_TEXT },
+	{ "trap, limit", trap_with_limit, IMAGE_BAD_VALUE },
+	{ "trap, nice", trap_with_nice, IMAGE_BAD_VALUE },
 	{ "trap, argv", trap_with_argv, IMAGE_BAD_VALUE },
 	{ "trap, env", trap_with_env, IMAGE_BAD_VALUE },
 	{ "trap, exits", trap_with_exits, IMAGE_BAD_VALUE },
@@ -361,6 +399,7 @@ static const struct change changes[] = {
 	{ "upper case", upper_name, IMAGE_BAD_NAMES },
 	{ "the other's name", its_name, IMAGE_BAD_NAMES },
 	{ "self, groups", self_with_groups, IMAGE_BAD_VALUE },
+	{ "self, chroot", self_with_chroot, IMAGE_BAD_VALUE },
 	{ "self, capability", self_with_capability, IMAGE_BAD_VALUE },
 	{ "self, privileges", self_with_privileges, IMAGE_BAD_VALUE },
 	{ "a gid twice", gids_twice, IMAGE_BAD_ORDER },

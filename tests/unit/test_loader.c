@@ -54,6 +54,7 @@ test_everything(void **state)
 		     "\tenv HOME=/srv USER=someone LOGNAME=\n\tenv A=b=c\n"
 		     "\treply mux \"Go on\"\n\tsummary \"a shell\"\n"
 		     "\tsessions 100\n\tstderr null\n\tleftovers keep\n"
+		     "\tlimit cpu 1m\n\tlimit file-size 2K\n\tnice 19\n"
 		     "\tlog failures\n"
 		     "\tkeepalive off\n\tunlisted\n}\n"
 		     "service aa disabled {\n\texec /bin/cat\n\tallow any\n"
@@ -74,6 +75,15 @@ test_everything(void **state)
 	assert_int_equal(service->sessions, 100);
 	assert_int_equal(service->per_source, 12);
 	assert_int_equal(service->keepalive_s, 0);
+	assert_int_equal(service->rlimits_set,
+	    1u << IMAGE_RLIMIT_CPU | 1u << IMAGE_RLIMIT_FILE_SIZE |
+		1u << IMAGE_RLIMIT_CORE);
+	assert_int_equal(service->rlimits[IMAGE_RLIMIT_CPU], 60);
+	assert_int_equal(service->rlimits[IMAGE_RLIMIT_FILE_SIZE], 2048);
+	assert_int_equal(service->rlimits[IMAGE_RLIMIT_CORE], 0);
+	assert_int_equal(service->has_nice, 1);
+	assert_int_equal(service->nice, 19);
+	assert_int_equal(service->chroot.length, 0);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_NULL);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
 	assert_int_equal(service->logged, IMAGE_LOGGED_FAILURES);

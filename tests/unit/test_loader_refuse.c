@@ -105,6 +105,8 @@ test_refused_to_others(void **state)
 		    "policy:10:1: 'capabilities' needs" },
 		{ SERVICE("a", "\tuser self\n\tnew-privileges\n"),
 		    "policy:10:1: 'new-privileges' needs" },
+		{ SERVICE("a", "\tuser self\n\tchroot /usr\n"),
+		    "policy:10:1: 'chroot' needs" },
 	};
 
 	(void)state;

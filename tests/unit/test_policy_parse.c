@@ -151,6 +151,10 @@ service_by_default(void **state)
 	assert_int_equal(service->reply_text.length, 0);
 	assert_int_equal(service->summary.length, 0);
 	assert_int_equal(service->chdir.text.length, 0);
+	assert_int_equal(service->chroot.text.length, 0);
+	assert_false(service->has_nice);
+	assert_int_equal(service->rlimits.set, 1u << IMAGE_RLIMIT_CORE);
+	assert_int_equal(service->rlimits.values[IMAGE_RLIMIT_CORE], 0);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_LOG);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KILL);
 	assert_int_equal(service->logged, IMAGE_LOGGED_ALL);
@@ -163,6 +167,43 @@ service_by_default(void **state)
 	    0);
 	assert_false(
 	    service->has_all_capabilities || service->has_new_privileges);
+	parsed_finish(&parsed);
+}
+
+/* A limit that the service names is its own, the others are the defaults'. */
+static void
+limits(void **state)
+{
+	struct parsed parsed = parse_good(
+	    HEAD "defaults {\n\tuser 7\n\tallow any\n\tlimit cpu 2m\n"
+		 "\tlimit open-files 8\n\tlimit core 1T\n\tnice -20\n}\n"
+		 "service a {\n\texec /bin/cat\n\tlimit cpu 90s\n"
+		 "\tlimit user-processes 0\n\tlimit address-space 1024T\n"
+		 "\tlimit file-size 0K\n\tlimit stack 256K\n"
+		 "\tchroot /srv\n}\n"
+		 "service b {\n\texec /bin/cat\n\tnice 19\n}\n");
+	const struct policy_service *a = &parsed.policy.services[0];
+	const struct policy_service *b = &parsed.policy.services[1];
+	static const uint64_t wanted[IMAGE_RLIMITS] = {
+		[IMAGE_RLIMIT_ADDRESS_SPACE] = UINT64_C(1) << 50,
+		[IMAGE_RLIMIT_OPEN_FILES] = 8,
+		[IMAGE_RLIMIT_CPU] = 90,
+		[IMAGE_RLIMIT_CORE] = UINT64_C(1) << 40,
+		[IMAGE_RLIMIT_STACK] = 262144,
+	};
+
+	(void)state;
+	assert_int_equal(a->rlimits.set, (1u << IMAGE_RLIMITS) - 1);
+	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++)
+		assert_int_equal(a->rlimits.values[i], wanted[i]);
+	assert_text(a->chroot.text, "/srv");
+	assert_true(a->has_nice && b->has_nice);
+	assert_int_equal(a->nice, -20);
+	assert_int_equal(b->nice, 19);
+	assert_int_equal(b->rlimits.set,
+	    1u << IMAGE_RLIMIT_CPU | 1u << IMAGE_RLIMIT_OPEN_FILES |
+		1u << IMAGE_RLIMIT_CORE);
+	assert_int_equal(b->rlimits.values[IMAGE_RLIMIT_CPU], 120);
 	parsed_finish(&parsed);
 }
 
@@ -461,6 +502,7 @@ main(void)
 		cmocka_unit_test(globals_as_written),
 		cmocka_unit_test(service_by_default),
 		cmocka_unit_test(service_as_written),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(inherits_from_defaults),
 		cmocka_unit_test(lists_add_up),
 		cmocka_unit_test(nets_add_up),

@@ -191,6 +191,7 @@ defaults_written_out(void **state)
 				    "\treply mux\n"
 				    "\tchdir /\n"
 				    "\tumask 077\n"
+				    "\tlimit core 0\n"
 				    "\tstderr log\n"
 				    "\tsessions 64\n"
 				    "\tper-source 8\n"

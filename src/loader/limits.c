@@ -1,0 +1,100 @@
+/*
+ * What a service may use of the machine, as far as tcpmuxd may give it.
+ * Trusts the kernel's word for what this process, tcpmuxd's child, may have.
+ * Never lets a policy load that a launch would have to refuse.
+ */
+#include "loader/load.h"
+
+#include <sys/resource.h>
+
+#include <linux/capability.h>
+
+static bool
+has_capability(const struct load *load, unsigned capability)
+{
+	return (load->options->capabilities >> capability & 1) != 0;
+}
+
+void
+load_need(struct load *load, unsigned capability, const char *name,
+    const char *directive, const struct word *word)
+{
+	/* Without root it is said already that there is no such thing. */
+	if (load->options->skips_system || !load->is_root ||
+	    has_capability(load, capability))
+		return;
+	problems_add(&load->problems, PROBLEM_ERROR, word->place,
+	    "'%s' needs %s, which tcpmuxd does not have", directive, name);
+}
+
+static const struct {
+	__rlimit_resource_t resource;
+	const char *name, *word;
+} limits[IMAGE_RLIMITS] = {
+	[IMAGE_RLIMIT_ADDRESS_SPACE] = { RLIMIT_AS, "RLIMIT_AS",
+	    "address-space" },
+	[IMAGE_RLIMIT_USER_PROCESSES] = { RLIMIT_NPROC, "RLIMIT_NPROC",
+	    "user-processes" },
+	[IMAGE_RLIMIT_OPEN_FILES] = { RLIMIT_NOFILE, "RLIMIT_NOFILE",
+	    "open-files" },
+	[IMAGE_RLIMIT_CPU] = { RLIMIT_CPU, "RLIMIT_CPU", "cpu" },
+	[IMAGE_RLIMIT_FILE_SIZE] = { RLIMIT_FSIZE, "RLIMIT_FSIZE",
+	    "file-size" },
+	[IMAGE_RLIMIT_CORE] = { RLIMIT_CORE, "RLIMIT_CORE", "core" },
+	[IMAGE_RLIMIT_STACK] = { RLIMIT_STACK, "RLIMIT_STACK", "stack" },
+};
+
+static void
+check_limit(struct load *load, const struct policy_rlimits *from,
+    enum image_rlimit which)
+{
+	struct rlimit is;
+
+	if (has_capability(load, CAP_SYS_RESOURCE) ||
+	    getrlimit(limits[which].resource, &is) != 0 ||
+	    from->values[which] <= is.rlim_max)
+		return;
+	problems_add(&load->problems, PROBLEM_ERROR, from->places[which],
+	    "'limit %s' is above the hard limit of tcpmuxd (%s is %ju), and "
+	    "tcpmuxd has no CAP_SYS_RESOURCE to raise it",
+	    limits[which].word, limits[which].name, (uintmax_t)is.rlim_max);
+}
+
+/* As the kernel decides, setpriority(2). */
+static void
+check_nice(struct load *load, const struct policy_service *from)
+{
+	const int32_t now = getpriority(PRIO_PROCESS, 0);
+	struct rlimit allowed = { .rlim_cur = 0 };
+
+	(void)getrlimit(RLIMIT_NICE, &allowed);
+	if (from->nice >= now || has_capability(load, CAP_SYS_NICE) ||
+	    (rlim_t)(IMAGE_NICE_MAX + 1 - from->nice) <= allowed.rlim_cur)
+		return;
+	problems_add(&load->problems, PROBLEM_ERROR, from->nice_place,
+	    "'nice %d' is below the %d of tcpmuxd, which has neither "
+	    "CAP_SYS_NICE nor an RLIMIT_NICE of %d",
+	    from->nice, now, IMAGE_NICE_MAX + 1 - from->nice);
+}
+
+void
+load_limits(struct load *load, const struct policy_service *from,
+    struct image_service *to)
+{
+	const bool is_checked = !load->options->skips_system;
+
+	to->rlimits_set = from->rlimits.set;
+	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++) {
+		if ((from->rlimits.set >> i & 1) == 0)
+			continue;
+		to->rlimits[i] = from->rlimits.values[i];
+		if (is_checked)
+			check_limit(load, &from->rlimits, (enum image_rlimit)i);
+	}
+	if (!from->has_nice)
+		return;
+	to->has_nice = 1;
+	to->nice = (int8_t)from->nice;
+	if (is_checked)
+		check_nice(load, from);
+}

@@ -1,0 +1,210 @@
+/*
+ * A service that looks at the place it is in and pushes against its limits:
+ *   insider ACT[=ARGUMENT]...
+ * For each act it says `ACT RESULT`: a number, words, or the name of an errno.
+ */
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define FILES_MAX 4096
+#define FORKS_MAX 16
+
+static const char *
+name_of(long result)
+{
+	return result == -1 ? strerrorname_np(errno) : "done";
+}
+
+static void
+say_inode(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		printf("inode %s\n", strerrorname_np(errno));
+	else
+		printf(
+		    "inode %s %lu:%lu\n", path, status.st_dev, status.st_ino);
+}
+
+static void
+say_list(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	if (directory == NULL) {
+		printf("list %s\n", strerrorname_np(errno));
+		return;
+	}
+	while ((entry = readdir(directory)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			printf("list %s\n", entry->d_name);
+	printf("list -\n");
+	(void)closedir(directory);
+}
+
+static void
+say_chroot(const char *path)
+{
+	printf("chroot %s\n", name_of(chroot(path)));
+}
+
+static void
+say_nice(const char *number)
+{
+	const int wanted = (int)strtol(number, NULL, 10);
+
+	printf("nice %s\n", name_of(setpriority(PRIO_PROCESS, 0, wanted)));
+}
+
+/* Every hard limit that can be more. */
+static void
+say_raise(const char *unused)
+{
+	(void)unused;
+	for (int i = 0; i < RLIMIT_NLIMITS; i++) {
+		struct rlimit limit;
+
+		if (getrlimit((__rlimit_resource_t)i, &limit) != 0 ||
+		    limit.rlim_max == RLIM_INFINITY)
+			continue;
+		limit.rlim_max++;
+		printf("raise %d %s\n", i,
+		    name_of(setrlimit((__rlimit_resource_t)i, &limit)));
+	}
+}
+
+/* How many files can be open at a time, and what the next one costs. */
+static void
+say_files(const char *unused)
+{
+	int count = 0;
+
+	(void)unused;
+	while (count < FILES_MAX && dup(0) != -1)
+		count++;
+	printf("files %d %s\n", count + 3,
+	    count == FILES_MAX ? "-" : strerrorname_np(errno));
+	(void)close_range(3, ~0U, 0);
+}
+
+/* How many children there can be at a time. */
+static void
+say_forks(const char *unused)
+{
+	pid_t children[FORKS_MAX];
+	int count = 0;
+
+	(void)unused;
+	(void)fflush(stdout);
+	while (count < FORKS_MAX) {
+		children[count] = fork();
+		if (children[count] == 0) {
+			pause();
+			_exit(0);
+		}
+		if (children[count] == -1)
+			break;
+		count++;
+	}
+	printf("forks %d %s\n", count,
+	    count == FORKS_MAX ? "-" : strerrorname_np(errno));
+	while (count-- > 0) {
+		kill(children[count], SIGKILL);
+		waitpid(children[count], NULL, 0);
+	}
+}
+
+static void
+say_map(const char *bytes)
+{
+	const void *mapped = mmap(NULL, strtoul(bytes, NULL, 10), PROT_READ,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	printf("map %s\n", name_of(mapped == MAP_FAILED ? -1 : 0));
+}
+
+/* What a file can hold: writes a page at a time, SIGXFSZ ignored. */
+static void
+say_file(const char *path)
+{
+	static const char page[4096];
+	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	long bytes = 0;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	while (fd != -1 && bytes < 1 << 20) {
+		const ssize_t count = write(fd, page, sizeof(page));
+
+		if (count == -1)
+			break;
+		bytes += count;
+	}
+	printf("file %ld %s\n", bytes,
+	    bytes == 1 << 20 ? "-" : strerrorname_np(errno));
+	if (fd != -1)
+		(void)close(fd);
+}
+
+/* For ever: there has to be a limit. */
+static void
+spin(const char *unused)
+{
+	(void)unused;
+	(void)fflush(stdout);
+	for (;;)
+		(void)getppid();
+}
+
+static const struct {
+	const char *word;
+	void (*act)(const char *argument);
+} acts[] = {
+	{ "inode", say_inode },
+	{ "list", say_list },
+	{ "chroot", say_chroot },
+	{ "nice", say_nice },
+	{ "raise", say_raise },
+	{ "files", say_files },
+	{ "forks", say_forks },
+	{ "map", say_map },
+	{ "file", say_file },
+	{ "spin", spin },
+};
+
+static void
+act_out(char *word)
+{
+	char *argument = strchr(word, '=');
+
+	if (argument != NULL)
+		*argument++ = '\0';
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		if (strcmp(word, acts[i].word) == 0) {
+			acts[i].act(argument);
+			return;
+		}
+	errx(2, "no such act: %s", word);
+}
+
+int
+main(int argc, char *argv[])
+{
+	for (int i = 1; i < argc; i++)
+		act_out(argv[i]);
+	return 0;
+}

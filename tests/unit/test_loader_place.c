@@ -1,0 +1,156 @@
+/*
+ * Where a service is put and what it may use: root directories that could be
+ * changed, and more than tcpmuxd itself has, are no policy.
+ */
+#include "loading.h"
+
+#include <sys/resource.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+/* What only the owner of the machine may change, and what is in it. */
+static void
+test_root_directory(void **state)
+{
+	static const struct {
+		const char *lines, *problem;
+	} rows[] = {
+		{ "exec /bin/cat\n\tchroot %s/none",
+		    "/none as the root directory: No such file or "
+		    "directory\n" },
+		{ "exec /bin/cat\n\tchroot %s/jail/in",
+		    "/jail/in as the root directory: not a directory\n" },
+		{ "exec /bin/cat\n\tchroot %s/open",
+		    "/open can be written to by others than its owner" },
+		{ "exec /bin/cat\n\tchroot %s/theirs",
+		    "/theirs belongs to uid 65533" },
+		{ "exec /bin/cat\n\tchroot %s/open/inner",
+		    "/open can be written to by others than its owner" },
+		{ "exec /bin/cat\n\tchroot %s/jail",
+		    "/jail: /bin: No such file or directory\n" },
+		{ "exec /out\n\tchroot %s/jail",
+		    "cannot use program /out inside " },
+		{ "exec /in\n\tchdir /etc\n\tchroot %s/jail",
+		    "cannot use directory /etc inside " },
+		{ "exec /in\n\tchdir /in\n\tchroot %s/jail",
+		    "/jail: not a directory\n" },
+		{ "exec /in\n\tchroot %s/jail", NULL },
+		{ "exec /up\n\tchroot %s/jail", NULL },
+		{ "exec /../in\n\tchdir /sub\n\tchroot %s/jail", NULL },
+		{ "exec /bin/cat\n\tchroot /", NULL },
+	};
+	char lines[512], text[768];
+
+	(void)state;
+	if (!is_superuser)
+		skip();
+	assert_int_equal(chmod(room, 0755), 0);
+	assert_int_equal(mkdir("jail", 0755), 0);
+	assert_int_equal(mkdir("jail/sub", 0700), 0);
+	assert_int_equal(mkdir("open", 0777), 0);
+	assert_int_equal(chmod("open", 0777), 0);
+	assert_int_equal(mkdir("open/inner", 0755), 0);
+	assert_int_equal(mkdir("theirs", 0755), 0);
+	assert_int_equal(chown("theirs", FOREIGNER, 0), 0);
+	write_file("jail/in", "#!/none\n", 0755);
+	assert_int_equal(symlink("/bin/cat", "jail/out"), 0);
+	assert_int_equal(symlink("../../in", "jail/up"), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(lines, sizeof(lines), rows[i].lines, room);
+		snprintf(text, sizeof(text),
+		    "service a {\n\tallow any\n\t%%s\n\t%s\n}\n", lines);
+		load_text_of(text);
+		if (rows[i].problem == NULL)
+			expect_loaded("");
+		else
+			expect_problem(rows[i].problem);
+	}
+}
+
+/* As in a process that has less than this one, for good. */
+static void
+with_less(void (*lose)(void), const char *line, const char *problem)
+{
+	char text[256];
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		lose();
+		snprintf(
+		    text, sizeof(text), SERVICE("a", "\t%%s\n\t%s\n"), line);
+		load_text_of(text);
+		if (problem == NULL ? result.is_loaded
+				    : !result.is_loaded &&
+			    strstr(result.problems, problem) != NULL)
+			_exit(0);
+		fprintf(stderr, "%s: %s\n", line, result.problems);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+lose_capabilities(void)
+{
+	const struct rlimit files = { .rlim_cur = 100, .rlim_max = 100 };
+	const int what = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0 ||
+	    setpriority(PRIO_PROCESS, 0, 7) != 0 ||
+	    capng_get_caps_process() != 0)
+		_exit(2);
+	if (is_superuser &&
+	    (capng_updatev(CAPNG_DROP, what, CAP_SYS_NICE, CAP_SYS_RESOURCE,
+		 CAP_SYS_CHROOT, -1) != 0 ||
+		capng_apply(CAPNG_SELECT_CAPS) != 0))
+		_exit(2);
+}
+
+/* The other processes of the kernel's user are asked for nothing here. */
+static void
+lose_nothing(void)
+{
+	const struct rlimit files = { .rlim_cur = 100, .rlim_max = 100 };
+
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		_exit(2);
+}
+
+static void
+test_more_than_tcpmuxd_has(void **state)
+{
+	(void)state;
+	with_less(lose_capabilities, "limit open-files 101",
+	    "policy:14:8: 'limit open-files' is above the hard limit of "
+	    "tcpmuxd (RLIMIT_NOFILE is 100), and tcpmuxd has no "
+	    "CAP_SYS_RESOURCE to raise it\n");
+	with_less(lose_capabilities, "limit open-files 100", NULL);
+	with_less(lose_capabilities, "limit core 0", NULL);
+	with_less(lose_capabilities, "nice 4",
+	    "policy:14:7: 'nice 4' is below the 7 of tcpmuxd, which has "
+	    "neither CAP_SYS_NICE nor an RLIMIT_NICE of 16\n");
+	with_less(lose_capabilities, "nice -20",
+	    "'nice -20' is below the 7 of tcpmuxd, which has neither "
+	    "CAP_SYS_NICE nor an RLIMIT_NICE of 40\n");
+	with_less(lose_capabilities, "nice 7", NULL);
+	if (!is_superuser)
+		return;
+	with_less(lose_capabilities, "chroot /usr\n\tchdir /",
+	    "policy:14:9: 'chroot' needs CAP_SYS_CHROOT, which tcpmuxd does "
+	    "not have\n");
+	with_less(lose_nothing, "nice -20", NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_root_directory),
+		cmocka_unit_test(test_more_than_tcpmuxd_has),
+	};
+
+	return cmocka_run_group_tests(tests, make_room, remove_room);
+}
