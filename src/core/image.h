@@ -42,6 +42,7 @@
 #define IMAGE_TIMEOUT_MAX_MS 3600000u
 #define IMAGE_PENALTY_MAX_MS 86400000u
 #define IMAGE_KEEPALIVE_MAX_S 32767u /* TCP_KEEPIDLE, tcp(7) */
+#define IMAGE_LIFETIME_MAX_S 2592000u /* of idle, too */
 #define IMAGE_RLIMIT_MAX (UINT64_C(1) << 50) /* far from RLIM_INFINITY */
 #define IMAGE_NICE_MIN (-20)
 #define IMAGE_NICE_MAX 19
@@ -237,6 +238,8 @@ struct image_service {
 	struct rate rate; /* of its starts, whoever asks */
 	struct rate source_rate; /* of one source's */
 	uint32_t keepalive_s; /* 0: off */
+	uint32_t lifetime_s; /* that a session may last; 0: any time */
+	uint32_t idle_s; /* that nothing may come or go; 0: any time */
 	uint32_t umask;
 	uint8_t flags; /* IMAGE_SERVICE_* */
 	uint8_t reply; /* enum image_reply */

@@ -243,7 +243,9 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->gid == UINT32_MAX || !image_is_limit(service->sessions) ||
 	    !image_is_limit(service->per_source) ||
 	    service->keepalive_s > IMAGE_KEEPALIVE_MAX_S ||
-	    service->umask > 0777 || service->reply > IMAGE_REPLY_SERVICE ||
+	    service->lifetime_s > IMAGE_LIFETIME_MAX_S ||
+	    service->idle_s > IMAGE_LIFETIME_MAX_S || service->umask > 0777 ||
+	    service->reply > IMAGE_REPLY_SERVICE ||
 	    service->stderr_to > IMAGE_STDERR_SOCKET ||
 	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
 	    service->kind > IMAGE_KIND_TRAP ||

@@ -142,6 +142,8 @@ struct policy_service {
 	bool is_network_if_available;
 	struct place network_place;
 	uint32_t keepalive_s; /* 0: off */
+	uint32_t lifetime_s, idle_s; /* 0: off */
+	struct place idle_place;
 };
 
 struct policy {

@@ -350,6 +350,10 @@ void
 policy_take_trap(struct policy_parser *parser, const struct policy_line *line);
 void policy_take_keepalive(
     struct policy_parser *parser, const struct policy_line *line);
+void policy_take_lifetime(
+    struct policy_parser *parser, const struct policy_line *line);
+void
+policy_take_idle(struct policy_parser *parser, const struct policy_line *line);
 void policy_take_leftovers(
     struct policy_parser *parser, const struct policy_line *line);
 

@@ -121,6 +121,8 @@ void policy_show_capabilities(struct policy_printer *printer);
 void policy_show_new_privileges(struct policy_printer *printer);
 void policy_show_leftovers(struct policy_printer *printer);
 void policy_show_keepalive(struct policy_printer *printer);
+void policy_show_lifetime(struct policy_printer *printer);
+void policy_show_idle(struct policy_printer *printer);
 void policy_show_trap(struct policy_printer *printer);
 void policy_show_rate(struct policy_printer *printer);
 void policy_show_source_rate(struct policy_printer *printer);

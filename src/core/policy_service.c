@@ -10,6 +10,7 @@ enum {
 	ALIASES_MAX = 64,
 	SESSIONS_MAX = 1000000,
 	KEEPALIVE_MAX_S = 9 * 60 * 60, /* TCP_KEEPIDLE takes 32767 s */
+	LIFETIME_MAX_S = IMAGE_LIFETIME_MAX_S,
 };
 
 void
@@ -258,15 +259,38 @@ policy_take_trap(struct policy_parser *parser, const struct policy_line *line)
 	parser->service->is_trap = true;
 }
 
+static void
+take_seconds(struct policy_parser *parser, const struct word *word,
+    uint32_t most_s, uint32_t *seconds)
+{
+	if (policy_text_is(word->text, "off"))
+		*seconds = 0;
+	else
+		policy_seconds(parser, word, 1, most_s, seconds);
+}
+
 void
 policy_take_keepalive(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	if (policy_text_is(line->words[1].text, "off"))
-		parser->service->keepalive_s = 0;
-	else
-		policy_seconds(parser, &line->words[1], 1, KEEPALIVE_MAX_S,
-		    &parser->service->keepalive_s);
+	take_seconds(parser, &line->words[1], KEEPALIVE_MAX_S,
+	    &parser->service->keepalive_s);
+}
+
+void
+policy_take_lifetime(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	take_seconds(parser, &line->words[1], LIFETIME_MAX_S,
+	    &parser->service->lifetime_s);
+}
+
+void
+policy_take_idle(struct policy_parser *parser, const struct policy_line *line)
+{
+	take_seconds(
+	    parser, &line->words[1], LIFETIME_MAX_S, &parser->service->idle_s);
+	parser->service->idle_place = line->words[0].place;
 }
 
 void

@@ -219,14 +219,31 @@ policy_show_leftovers(struct policy_printer *printer)
 	    printer, policy_leftovers_words[printer->service->leftovers]);
 }
 
+static void
+show_seconds(struct policy_printer *printer, uint32_t seconds)
+{
+	if (seconds == 0)
+		printer_plain_line(printer, "off");
+	else
+		printer_duration_line(printer, seconds * 1000);
+}
+
 void
 policy_show_keepalive(struct policy_printer *printer)
 {
-	if (printer->service->keepalive_s == 0)
-		printer_plain_line(printer, "off");
-	else
-		printer_duration_line(
-		    printer, printer->service->keepalive_s * 1000);
+	show_seconds(printer, printer->service->keepalive_s);
+}
+
+void
+policy_show_lifetime(struct policy_printer *printer)
+{
+	show_seconds(printer, printer->service->lifetime_s);
+}
+
+void
+policy_show_idle(struct policy_printer *printer)
+{
+	show_seconds(printer, printer->service->idle_s);
 }
 
 /* mon-wed,sun */

@@ -34,6 +34,7 @@ struct load {
 	struct buffer hours; /* of struct image_range; count 0: not yet */
 	struct span on_span;
 	struct image_listeners on;
+	bool has_diag; /* the kernel was asked, and tells of connections */
 	struct table sharers; /* uid: how many services; see load_sharers */
 	struct buffer sharer_places;
 };
@@ -90,6 +91,9 @@ void load_access(struct load *load, const struct policy_service *from,
 /* Who a service runs as; account's texts are the accounts'. */
 void load_who(struct load *load, const struct policy_service *from,
     struct image_service *to, struct account *account);
+/* How long its sessions may last. */
+void load_lasting(struct load *load, const struct policy_service *from,
+    struct image_service *to);
 /* What it executes, and where. */
 void load_exec(struct load *load, const struct policy_service *from,
     struct image_service *to);

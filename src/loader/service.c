@@ -170,6 +170,7 @@ load_service(struct load *load, const struct policy_service *from)
 		service.kind = IMAGE_KIND_TRAP;
 	} else {
 		put_program_values(load, from, &service);
+		load_lasting(load, from, &service);
 		load_who(load, from, &service, &account);
 		load_limits(load, from, &service);
 		load_exec(load, from, &service);

@@ -15,6 +15,7 @@
 
 #include "core/message.h"
 #include "core/step.h"
+#include "parent/lifetime.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/reap.h"
@@ -263,6 +264,7 @@ let_go(struct parent *parent, struct session *session)
 	launcher->backoff_ms = 0;
 	(void)loop_remove(&parent->loop, session->status_fd);
 	fd_close(&session->status_fd);
+	lifetime_begin(parent, session);
 	fd_close_shared(&session->fd);
 	log_launch(parent, session);
 	session_enter(parent, session, SESSION_RUNNING);

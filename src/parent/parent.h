@@ -9,6 +9,7 @@
 #include "core/crowd.h"
 #include "core/image.h"
 #include "core/source.h"
+#include "core/timer.h"
 #include "parent/ban.h"
 #include "parent/edition.h"
 #include "parent/launch.h"
@@ -79,6 +80,7 @@ struct parent {
 		uint32_t *buckets; /* slots, by pid */
 		uint32_t mask;
 	} pids;
+	struct timers timers; /* of sessions that may not last for ever */
 	struct tables tables; /* the memory of these */
 	struct reload reload;
 	struct loader_options loading; /* what is loaded, at start and again */
@@ -87,6 +89,7 @@ struct parent {
 	struct rlimit nofile; /* as tcpmuxd was started with */
 	enum phase phase;
 	int signal_fd; /* owned */
+	int diag_fd; /* owned; to ask about connections; -1: not yet */
 	int64_t now_ms; /* read once a turn */
 	struct week week; /* and the minute of it, for people's hours */
 	int64_t stop_ms; /* when what is left gets SIGKILL; 0: not yet */

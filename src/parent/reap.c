@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parent/launch.h"
+#include "parent/lifetime.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/penalty.h"
@@ -69,6 +70,8 @@ static void
 log_exit(struct parent *parent, const struct session *session, int status,
     uint32_t penalty_ms)
 {
+	const char *reason = lifetime_reason(session);
+
 	parent->counters.finished++;
 	if (!session_is_logged(session, status != 0))
 		return;
@@ -80,6 +83,8 @@ log_exit(struct parent *parent, const struct session *session, int status,
 		log_number("signal", (uint64_t)WTERMSIG(status));
 	else
 		log_number("status", (uint64_t)WEXITSTATUS(status));
+	if (reason != NULL)
+		log_word("reason", reason);
 	if (penalty_ms > 0)
 		log_duration("penalty_s", penalty_ms);
 	log_duration("duration_s", parent->now_ms - session->accepted_ms);
@@ -167,8 +172,8 @@ reap_tend(struct parent *parent)
 }
 
 /* Its group, and itself wherever it is: setpgid(2) lets it move away. */
-static void
-signal_session(const struct session *session, int signal_number)
+void
+reap_signal(const struct session *session, int signal_number)
 {
 	pid_t pid = session->pid;
 
@@ -184,7 +189,7 @@ reap_signal_all(struct parent *parent, int signal_number)
 		const struct session *session = session_at(parent, i);
 
 		if (session->pid != 0 && !session->keeps_leftovers)
-			signal_session(session, signal_number);
+			reap_signal(session, signal_number);
 	}
 }
 

@@ -10,6 +10,7 @@
 
 #include "parent/ban.h"
 #include "parent/launch.h"
+#include "parent/lifetime.h"
 #include "parent/limits.h"
 #include "parent/listen.h"
 #include "parent/parent.h"
@@ -114,6 +115,7 @@ quiet_ms(struct parent *parent)
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->deciding));
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->launching));
 	due_ms = sooner(due_ms, first_deadline(parent, &sessions->lingering));
+	due_ms = sooner(due_ms, lifetime_due_ms(parent));
 	due_ms = sooner(due_ms, listen_due_ms(parent));
 	due_ms = sooner(due_ms, ban_due_ms(parent));
 	due_ms = sooner(due_ms, parent->stop_ms);
@@ -160,6 +162,7 @@ tend(struct parent *parent)
 	workers_tend(parent);
 	launch_tend(parent);
 	reap_tend(parent);
+	lifetime_tend(parent);
 	signals_tend(parent);
 	noise_tend(parent);
 	open_the_door(parent);

@@ -137,6 +137,8 @@ session_set_service(
 	memcpy(session->service_name, image_text(&parent->image, chosen->name),
 	    chosen->name.length + 1);
 	session->keeps_leftovers = chosen->leftovers == IMAGE_LEFTOVERS_KEEP;
+	session->lifetime_s = chosen->lifetime_s;
+	session->idle_s = chosen->idle_s;
 	session->logged = chosen->logged;
 	session->exit_count = (uint8_t)chosen->exits.count;
 	memcpy(session->exits, image_exits(&parent->image, chosen->exits),
@@ -220,6 +222,7 @@ class_leave(
 		source_drop(&parent->sources, session->source, SOURCE_PENDING);
 		break;
 	case CLASS_RUNNING:
+		timers_drop(&parent->timers, session_slot(parent, session));
 		source_drop(&parent->sources, session->source, SOURCE_RUNNING);
 		source_drop(&parent->shares, session->share, SOURCE_RUNNING);
 		session->share = SOURCE_NONE;

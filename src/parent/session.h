@@ -8,11 +8,11 @@
 
 #include "core/addr.h"
 #include "core/image.h"
-#include "core/image.h"
 #include "core/name.h"
 #include "core/reply.h"
 #include "parent/edition.h"
 #include "sys/shared.h"
+#include "sys/sock_diag.h"
 
 struct parent;
 
@@ -60,6 +60,13 @@ struct session_list {
 	enum session_link_use use;
 };
 
+/* Who ends a session that runs. */
+enum session_end {
+	SESSION_END_ITSELF,
+	SESSION_END_LIFETIME,
+	SESSION_END_IDLE,
+};
+
 /* A plain record: fixed size, no pointer. */
 struct session {
 	struct addr peer;
@@ -68,6 +75,10 @@ struct session {
 	int64_t accepted_ms;
 	int64_t deadline_ms; /* of its state */
 	int64_t linger_end_ms;
+	int64_t ends_ms; /* while it runs: when it is made to end, or killed */
+	int64_t asks_ms; /* and when it may have been idle for too long */
+	struct sock_diag_key key; /* by which the kernel knows it then */
+	uint32_t lifetime_s, idle_s; /* of its service; 0: any time */
 	int fd; /* the client; owned; -1 once the service alone has it */
 	int status_fd; /* owned; what the launch reports */
 	int stderr_fd; /* owned; what the service complains of */
@@ -89,6 +100,7 @@ struct session {
 	struct image_exit exits[IMAGE_EXITS_MAX]; /* of its service */
 	uint8_t exit_count;
 	uint8_t state; /* enum session_state */
+	uint8_t end; /* enum session_end */
 	uint8_t side; /* of the edition whose names it is told */
 	uint8_t launcher; /* that has its service launched */
 	bool is_registered; /* fd is in the loop */
@@ -98,6 +110,7 @@ struct session {
 	bool was_woken; /* handed over again because something came */
 	bool is_suspect; /* to be handed over alone */
 	bool is_shunned; /* and after all others: it was alone already */
+	bool is_gone; /* its connection, when the kernel was asked last */
 	bool keeps_leftovers;
 	bool has_stderr_log;
 	bool is_exempt; /* from rates and penalties */

@@ -98,6 +98,8 @@ tables_prepare(struct parent *parent, struct tables_change *change,
 	    get(&change->pids,
 		is_first || pid_buckets(slots) > parent->pids.mask + 1,
 		pid_buckets(slots) * sizeof(uint32_t)) == 0 &&
+	    get(&change->timers, slots > parent->timers.capacity,
+		timers_bytes(slots)) == 0 &&
 	    sessions_make_room(parent, slots) == 0)
 		return 0;
 	tables_drop(change);
@@ -111,6 +113,7 @@ tables_drop(struct tables_change *change)
 	shared_unmap(&change->shares);
 	shared_unmap(&change->crowd);
 	shared_unmap(&change->pids);
+	shared_unmap(&change->timers);
 }
 
 /* In its own place in the tables; what was there is given back. */
@@ -208,6 +211,18 @@ take_pids(struct parent *parent, struct tables_change *change)
 	replace(&parent->tables.pids, &change->pids);
 }
 
+static void
+take_timers(struct parent *parent, struct tables_change *change)
+{
+	const struct timers from = parent->timers;
+
+	if (change->timers.base == NULL)
+		return;
+	timers_init(&parent->timers, change->timers.base, change->slots);
+	timers_carry(&parent->timers, &from);
+	replace(&parent->tables.timers, &change->timers);
+}
+
 void
 tables_take(struct parent *parent, struct tables_change *change,
     const struct image *former)
@@ -224,6 +239,7 @@ tables_take(struct parent *parent, struct tables_change *change,
 		    sources_are_new, shares_are_new);
 	take_crowd(parent, change);
 	take_pids(parent, change);
+	take_timers(parent, change);
 }
 
 int

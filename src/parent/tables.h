@@ -16,7 +16,7 @@ struct parent;
  * made anew only where a reload's policy needs another; never for a connection.
  */
 struct tables {
-	struct shared sources, shares, crowd, pids; /* owned */
+	struct shared sources, shares, crowd, pids, timers; /* owned */
 	uint8_t hash_key[SOURCE_HASH_KEY_BYTES];
 };
 
@@ -25,7 +25,8 @@ int tables_init(struct parent *parent);
 
 /* What has to be made anew for another policy, ready to be taken. */
 struct tables_change {
-	struct shared sources, shares, crowd, pids; /* owned; empty: stays */
+	/* owned; empty: stays */
+	struct shared sources, shares, crowd, pids, timers;
 	uint32_t source_count, share_count, slots, pending;
 };
 

@@ -13,6 +13,7 @@
 #include "loader/files.c"
 #include "loader/image.c"
 #include "loader/include.c"
+#include "loader/lasting.c"
 #include "loader/limits.c"
 #include "loader/listens.c"
 #include "loader/load.c"

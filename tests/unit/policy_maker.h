@@ -578,6 +578,15 @@ draw_keepalive(struct maker *maker)
 		draw_seconds(maker, 1, 32400);
 }
 
+static inline void
+draw_lifetime(struct maker *maker)
+{
+	if (maker_below(maker, 4) == 0)
+		maker_plain(maker, "off");
+	else
+		draw_seconds(maker, 1, 2592000);
+}
+
 /* Every day of a set once, ranges in one of the ways to write them. */
 static inline void
 draw_days(struct maker *maker)
@@ -700,6 +709,8 @@ static const struct maker_row {
 	{ "leftovers", SERVICES, 0, 1, draw_leftovers },
 	{ "syscalls", SERVICES, 0, 1, draw_syscalls },
 	{ "keepalive", SERVICES, 0, 1, draw_keepalive },
+	{ "lifetime", SERVICES, 0, 1, draw_lifetime },
+	{ "idle", SERVICES, 0, 1, draw_lifetime },
 	{ "rate", SERVICES, 0, 1, draw_rate },
 	{ "source-rate", SERVICES, 0, 1, draw_rate },
 	{ "on", SERVICES, 0, 1, draw_on },

@@ -153,6 +153,8 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(l->has_new_privileges == r->has_new_privileges);
 	DIFFERS(l->leftovers == r->leftovers);
 	DIFFERS(l->keepalive_s == r->keepalive_s);
+	DIFFERS(l->lifetime_s == r->lifetime_s);
+	DIFFERS(l->idle_s == r->idle_s);
 	DIFFERS(l->logged == r->logged);
 	DIFFERS(l->syscalls == r->syscalls);
 	DIFFERS(l->network == r->network);

@@ -91,6 +91,8 @@ SERVICE_CHANGE(no_sessions, service->sessions = 0)
 SERVICE_CHANGE(no_per_source, service->per_source = 0)
 SERVICE_CHANGE(too_many, service->sessions = IMAGE_LIMIT_MAX + 1)
 SERVICE_CHANGE(long_keepalive, service->keepalive_s = 32768)
+SERVICE_CHANGE(long_life, service->lifetime_s = IMAGE_LIFETIME_MAX_S + 1)
+SERVICE_CHANGE(long_idle, service->idle_s = IMAGE_LIFETIME_MAX_S + 1)
 SERVICE_CHANGE(capability_41, service->capabilities = UINT64_C(1) << 41)
 SERVICE_CHANGE(all_and_one, service->flags = IMAGE_SERVICE_CAPABILITIES_ALL)
 SERVICE_CHANGE(rules_beyond, service->rules.count = 4)
@@ -389,6 +391,8 @@ static const struct change changes[] = {
 	{ "no per-source", no_per_source, IMAGE_BAD_VALUE },
 	{ "too many sessions", too_many, IMAGE_BAD_VALUE },
 	{ "keepalive", long_keepalive, IMAGE_BAD_VALUE },
+	{ "lifetime", long_life, IMAGE_BAD_VALUE },
+	{ "idle", long_idle, IMAGE_BAD_VALUE },
 	{ "capability 41", capability_41, IMAGE_BAD_VALUE },
 	{ "all capabilities and one", all_and_one, IMAGE_BAD_VALUE },
 	{ "rules beyond", rules_beyond, IMAGE_BAD_RANGE },

@@ -56,6 +56,7 @@ test_everything(void **state)
 		     "\tsessions 100\n\tstderr null\n\tleftovers keep\n"
 		     "\tlimit cpu 1m\n\tlimit file-size 2K\n\tnice 19\n"
 		     "\tlog failures\n"
+		     "\tlifetime 90s\n\tidle 5m\n"
 		     "\tkeepalive off\n\tunlisted\n}\n"
 		     "service aa disabled {\n\texec /bin/cat\n\tallow any\n"
 		     "\talias 9418\n\treply service\n\tsessions 3\n}\n");
@@ -84,6 +85,8 @@ test_everything(void **state)
 	assert_int_equal(service->has_nice, 1);
 	assert_int_equal(service->nice, 19);
 	assert_int_equal(service->chroot.length, 0);
+	assert_int_equal(service->lifetime_s, 90);
+	assert_int_equal(service->idle_s, 300);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_NULL);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
 	assert_int_equal(service->logged, IMAGE_LOGGED_FAILURES);

@@ -162,6 +162,7 @@ service_by_default(void **state)
 	assert_int_equal(service->sessions, 64);
 	assert_int_equal(service->per_source, 0);
 	assert_int_equal(service->keepalive_s, 600);
+	assert_int_equal(service->lifetime_s + service->idle_s, 0);
 	assert_int_equal(service->env.count + service->aliases.count +
 		service->capabilities.count + service->groups.count,
 	    0);
@@ -212,6 +213,7 @@ service_as_written(void **state)
 {
 	struct parsed parsed = parse_good(HEAD
 	    "service \"a{b\" disabled {\n"
+	    "\tlifetime 2h\n\tidle 30d\n"
 	    "\tkeepalive off\n\tleftovers keep\n\tnew-privileges\n\tlog none\n"
 	    "\tsyscalls any\n"
 	    "\tcapabilities CAP_KILL cap_chown net_raw\n"
@@ -230,6 +232,8 @@ service_as_written(void **state)
 	    service->is_unsafe && service->has_umask &&
 	    service->has_new_privileges);
 	assert_int_equal(service->keepalive_s, 0);
+	assert_int_equal(service->lifetime_s, 7200);
+	assert_int_equal(service->idle_s, 2592000);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
 	assert_int_equal(service->logged, IMAGE_LOGGED_NONE);
 	assert_int_equal(service->syscalls, IMAGE_SYSCALLS_ANY);

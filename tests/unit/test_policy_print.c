@@ -197,6 +197,8 @@ defaults_written_out(void **state)
 				    "\tper-source 8\n"
 				    "\tleftovers kill\n"
 				    "\tkeepalive 10m\n"
+				    "\tlifetime off\n"
+				    "\tidle off\n"
 				    "\tlog all\n"
 				    "\tsyscalls default\n"
 				    "}\n"
