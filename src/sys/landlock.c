@@ -57,6 +57,30 @@ static const struct {
 	{ LANDLOCK_ABI_SCOPES, { .scopes = SCOPES } },
 };
 
+/* Those that a rule about what is no directory may have. */
+#define OF_FILES \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+	    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | \
+	    LANDLOCK_ACCESS_FS_IOCTL_DEV)
+
+#define READING (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+
+/* Nobody makes a device: what is written to shall not become one. */
+static const struct {
+	unsigned access;
+	uint64_t files;
+} accesses[] = {
+	{ LANDLOCK_MAY_READ, READING },
+	{ LANDLOCK_MAY_WRITE,
+	    READING | LANDLOCK_ACCESS_FS_WRITE_FILE |
+		LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV |
+		LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+		LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+		LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+		LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REFER },
+	{ LANDLOCK_MAY_EXECUTE, READING | LANDLOCK_ACCESS_FS_EXECUTE },
+};
+
 int
 landlock_abi(void)
 {
@@ -83,24 +107,33 @@ close_keeping_errno(int fd)
 	errno = saved;
 }
 
-int
-landlock_deny_all(void)
+/* All that this ABI knows. */
+static struct ruleset_attr
+rights_of(int abi)
 {
-	const int abi = landlock_abi();
 	struct ruleset_attr attr = { 0 };
-	int result;
-	int fd;
 
-	if (abi == 0) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
 	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
 		if (abi < rights[i].abi)
 			break;
 		attr.files |= rights[i].adds.files;
 		attr.network |= rights[i].adds.network;
 		attr.scopes |= rights[i].adds.scopes;
+	}
+	return attr;
+}
+
+int
+landlock_deny_all(void)
+{
+	const int abi = landlock_abi();
+	const struct ruleset_attr attr = rights_of(abi);
+	int result;
+	int fd;
+
+	if (abi == 0) {
+		errno = EOPNOTSUPP;
+		return -1;
 	}
 	fd = create_ruleset(&attr);
 	if (fd == -1)
@@ -111,17 +144,25 @@ landlock_deny_all(void)
 }
 
 static int
+allow_beneath(int ruleset_fd, int path_fd, uint64_t files)
+{
+	const struct landlock_path_beneath_attr beneath = {
+		.allowed_access = files, .parent_fd = path_fd
+	};
+
+	return (int)syscall(SYS_landlock_add_rule, ruleset_fd,
+	    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0U);
+}
+
+static int
 allow_beneath_root(int ruleset_fd, uint64_t files)
 {
 	const int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct landlock_path_beneath_attr beneath = { .allowed_access = files,
-		.parent_fd = root };
 	int result;
 
 	if (root == -1)
 		return -1;
-	result = (int)syscall(SYS_landlock_add_rule, ruleset_fd,
-	    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0U);
+	result = allow_beneath(ruleset_fd, root, files);
 	close_keeping_errno(root);
 	return result;
 }
@@ -160,6 +201,34 @@ landlock_session_ruleset(void)
 	if (abi < LANDLOCK_ABI_SCOPES)
 		return create_harmless_ruleset();
 	return create_ruleset(&(struct ruleset_attr){ .scopes = SCOPES });
+}
+
+int
+landlock_files_ruleset(int abi)
+{
+	struct ruleset_attr attr = rights_of(abi);
+
+	if (abi == 0) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	attr.network = 0;
+	return create_ruleset(&attr);
+}
+
+int
+landlock_allow(
+    int ruleset_fd, int abi, int path_fd, unsigned access, bool is_directory)
+{
+	uint64_t files = 0;
+
+	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++)
+		if ((access & accesses[i].access) != 0)
+			files |= accesses[i].files;
+	files &= rights_of(abi).files;
+	if (!is_directory)
+		files &= OF_FILES;
+	return allow_beneath(ruleset_fd, path_fd, files);
 }
 
 int
