@@ -4,7 +4,7 @@
  * Trusts no file; reads a bounded number of bytes of each.
  * Never opens what is not a regular file.
  */
-#include "launcher/child.h"
+#include "launcher/program.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -19,9 +19,7 @@
 
 #define HEAD_BYTES 1024u /* the headers of nearly all programs, in one read */
 #define LINE_BYTES 256u /* as much of a `#!` line as the kernel looks at */
-#define LOADER_BYTES 512u /* of a path in PT_INTERP: none is nearly as long */
 #define HEADERS_MAX 64u /* program headers of one file */
-#define SCRIPTS_MAX 5 /* `#!` naming `#!`: the kernel follows as many */
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -103,22 +101,20 @@ is_native(const Elf64_Ehdr *header)
 }
 
 static int
-check_loader(const struct file *file, const Elf64_Phdr *header)
+read_loader(const struct file *file, const Elf64_Phdr *header,
+    char path[PROGRAM_PATH_BYTES])
 {
-	char path[LOADER_BYTES];
-
-	if (header->p_filesz < 2 || header->p_filesz > sizeof(path))
+	if (header->p_filesz < 2 || header->p_filesz > PROGRAM_PATH_BYTES)
 		return refuse(ENOEXEC);
 	if (file_read(file, path, header->p_filesz, header->p_offset) != 0)
 		return -1;
-	if (path[header->p_filesz - 1] != '\0')
-		return refuse(ENOEXEC);
-	return check_executable(path) == 0 ? 0 : refuse(ELIBACC);
+	return path[header->p_filesz - 1] == '\0' ? 0 : refuse(ENOEXEC);
 }
 
 /* All of its headers have to be there: execve reads them all. */
 static int
-check_elf(const struct file *file)
+look_at_elf(const struct file *file, enum program_kind *kind,
+    char next[PROGRAM_PATH_BYTES])
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segment;
@@ -136,12 +132,13 @@ check_elf(const struct file *file)
 		if (segment.p_type == PT_INTERP && loader.p_type == PT_NULL)
 			loader = segment;
 	}
-	return loader.p_type == PT_NULL ? 0 : check_loader(file, &loader);
+	*kind = loader.p_type == PT_NULL ? PROGRAM_ALONE : PROGRAM_LOADED;
+	return *kind == PROGRAM_ALONE ? 0 : read_loader(file, &loader, next);
 }
 
 /* The first word behind `#!`, as the kernel reads it, execve(2). */
 static int
-read_interpreter(const struct file *file, char path[LINE_BYTES])
+read_interpreter(const struct file *file, char path[PROGRAM_PATH_BYTES])
 {
 	const size_t length =
 	    file->length < LINE_BYTES ? file->length : LINE_BYTES;
@@ -164,23 +161,26 @@ read_interpreter(const struct file *file, char path[LINE_BYTES])
 	return 0;
 }
 
-/* 1: a script, and interpreter is what to look at next; 0: it would run. */
-static int
-check_file(const char *path, char interpreter[LINE_BYTES])
+int
+program_look(
+    const char *path, enum program_kind *kind, char next[PROGRAM_PATH_BYTES])
 {
 	struct file file;
-	int result;
+	int result = 0;
 
-	if (check_executable(path) != 0 || file_open(&file, path) != 0)
+	if (file_open(&file, path) != 0)
 		return -1;
+	*kind = PROGRAM_UNREADABLE;
 	if (file.fd == -1)
 		return 0;
-	if (file.length >= SELFMAG && memcmp(file.head, ELFMAG, SELFMAG) == 0)
-		result = check_elf(&file);
-	else if (file.length >= 2 && memcmp(file.head, "#!", 2) == 0)
-		result = read_interpreter(&file, interpreter) == 0 ? 1 : -1;
-	else
+	if (file.length >= SELFMAG && memcmp(file.head, ELFMAG, SELFMAG) == 0) {
+		result = look_at_elf(&file, kind, next);
+	} else if (file.length >= 2 && memcmp(file.head, "#!", 2) == 0) {
+		*kind = PROGRAM_SCRIPT;
+		result = read_interpreter(&file, next);
+	} else {
 		result = refuse(ENOEXEC);
+	}
 	close(file.fd);
 	return result;
 }
@@ -188,16 +188,22 @@ check_file(const char *path, char interpreter[LINE_BYTES])
 int
 child_check_program(struct child *child)
 {
-	char names[2][LINE_BYTES];
+	char names[2][PROGRAM_PATH_BYTES];
 	const char *path = child->plan->program;
+	enum program_kind kind;
 
-	for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
+	for (int depth = 0; depth <= PROGRAM_SCRIPTS_MAX; depth++) {
 		/* path may be the other one of the two. */
-		const int result = check_file(path, names[depth % 2]);
+		char *next = names[depth % 2];
 
-		if (result <= 0)
-			return result;
-		path = names[depth % 2];
+		if (check_executable(path) != 0 ||
+		    program_look(path, &kind, next) != 0)
+			return -1;
+		if (kind == PROGRAM_LOADED && check_executable(next) != 0)
+			return refuse(ELIBACC);
+		if (kind != PROGRAM_SCRIPT)
+			return 0;
+		path = next;
 	}
 	return refuse(ELOOP);
 }
