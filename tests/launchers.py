@@ -13,6 +13,7 @@ put together here again, from the words of core/message.h, not from its code.
 import array
 import collections
 import contextlib
+import ctypes
 import os
 import pathlib
 import resource
@@ -59,6 +60,19 @@ def image(words=(), **keys):
     words += [f"{key}={value}" for key, value in keys.items()]
     return subprocess.run([program("tests/tools/image"), *words], check=True,
                           stdin=subprocess.DEVNULL, capture_output=True).stdout
+
+
+def libraries_of(path):
+    """What a program needs to be loaded, its loader included."""
+    said = subprocess.run(["ldd", path], capture_output=True, text=True,
+                          check=True).stdout
+    return [word for word in said.split() if word[0] == "/"]
+
+
+def landlock_abi():
+    """0: there is no Landlock."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return max(libc.syscall(444, None, 0, 1), 0)
 
 
 def encode_addr(addr):

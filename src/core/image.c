@@ -23,6 +23,8 @@ static const size_t element_bytes[IMAGE_SECTIONS] = {
 	[IMAGE_HOURS] = sizeof(struct image_hours),
 	[IMAGE_EXITS] = sizeof(struct image_exit),
 	[IMAGE_FILTERS] = sizeof(struct image_instruction),
+	[IMAGE_PATHS] = sizeof(struct image_path),
+	[IMAGE_RULESETS] = sizeof(struct image_ruleset),
 };
 
 size_t
@@ -147,6 +149,18 @@ image_service_filters(const struct image_service *service)
 	if (service->syscalls == IMAGE_SYSCALLS_STDIO)
 		filters |= 1U << IMAGE_FILTER_STDIO;
 	return filters;
+}
+
+const struct image_path *
+image_path(const struct image *image, uint32_t index)
+{
+	return element(image, IMAGE_PATHS, index);
+}
+
+const struct image_ruleset *
+image_ruleset(const struct image *image, uint32_t index)
+{
+	return element(image, IMAGE_RULESETS, index);
 }
 
 const char *

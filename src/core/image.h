@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/image_parts.h"
 #include "core/name.h"
 #include "core/rate.h"
 
@@ -36,6 +36,7 @@
 #define IMAGE_INTERFACE_MAX 15u /* IFNAMSIZ, its NUL left out */
 #define IMAGE_HOURS_MAX 256u /* intervals of a service's week */
 #define IMAGE_FILTER_MAX 4096u /* instructions: the kernel takes no more */
+#define IMAGE_GRANTS_MAX 256u /* paths that a service may use */
 #define IMAGE_EXITS_MAX 8u /* codes of a service: each session keeps them */
 #define IMAGE_LIMIT_MAX 1000000u /* of any count of sessions or pending */
 #define IMAGE_WORKERS_MAX 64u
@@ -48,90 +49,9 @@
 #define IMAGE_NICE_MAX 19
 #define IMAGE_CAPABILITIES ((UINT64_C(1) << 41) - 1) /* capabilities(7) */
 
-/* A string: bytes of the strings section, with a NUL behind them. */
-struct image_text {
-	uint32_t offset;
-	uint32_t length;
-};
-
-/* Elements of another section. */
-struct image_range {
-	uint32_t first;
-	uint32_t count;
-};
-
-/* Where a policy line stands, for the log's rule=FILE:LINE. */
-struct image_place {
-	struct image_text file;
-	uint32_t line;
-};
-
-enum image_rule_kind {
-	IMAGE_RULE_ANY,
-	IMAGE_RULE_SET, /* an inline prefix is a set of one interval */
-};
-
-struct image_rule {
-	struct image_place place;
-	uint32_t set; /* index; 0 for IMAGE_RULE_ANY */
-	uint8_t is_allow;
-	uint8_t kind; /* enum image_rule_kind */
-	uint8_t unused[2];
-};
-
-/*
- * Sorted intervals that do not touch each other, both ends inclusive. Those of
- * v6 have their members on every link; scoped ones are of one link each,
- * sorted by it first.
- */
-struct image_set {
-	struct image_range v4;
-	struct image_range v6;
-	struct image_range scoped;
-};
-
-struct image_v4 {
-	uint32_t first, last; /* host order */
-};
-
-struct image_v6 {
-	uint8_t first[16], last[16]; /* network order */
-};
-
-struct image_scoped {
-	struct image_v6 v6;
-	uint32_t scope; /* the number of an interface, not 0 */
-};
-
-#define IMAGE_LISTEN_FREEBIND 0x01u /* also if it is nobody's address yet */
-#define IMAGE_LISTEN_LENIENT_LF 0x02u /* a bare LF ends a line, too */
-#define IMAGE_LISTEN_FLAGS 0x03u
-
-struct image_listen {
-	struct addr addr; /* port and scope included */
-	struct image_place place;
-	struct image_text name; /* empty: none; several may share one */
-	struct image_text interface; /* empty: any */
-	uint16_t backlog;
-	uint8_t flags; /* IMAGE_LISTEN_* */
-	uint8_t unused;
-};
-
 /* Some of the listeners: bit n % 64 of bits[n / 64] is listener n. */
 struct image_listeners {
 	uint64_t bits[IMAGE_LISTENS_MAX / 64];
-};
-
-/* Minutes of the local week (core/hours.h), the end exclusive. */
-struct image_hours {
-	uint16_t first, end;
-};
-
-/* What its service's exit code costs a source. */
-struct image_exit {
-	uint32_t penalty_ms; /* 0: nothing */
-	uint8_t code; /* 1 to 255 */
-	uint8_t unused[3];
 };
 
 enum image_reply {
@@ -241,6 +161,7 @@ struct image_service {
 	uint32_t lifetime_s; /* that a session may last; 0: any time */
 	uint32_t idle_s; /* that nothing may come or go; 0: any time */
 	uint32_t umask;
+	uint32_t filesystem; /* its ruleset + 1; 0: all is open */
 	uint8_t flags; /* IMAGE_SERVICE_* */
 	uint8_t reply; /* enum image_reply */
 	uint8_t stderr_to; /* enum image_stderr */
@@ -252,7 +173,7 @@ struct image_service {
 	uint8_t rlimits_set; /* bit n: rlimits[n] is; else as tcpmuxd's */
 	uint8_t has_nice; /* 0: as tcpmuxd's */
 	int8_t nice; /* IMAGE_NICE_MIN to IMAGE_NICE_MAX */
-	uint8_t unused[5];
+	uint8_t unused[1];
 };
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */
@@ -338,6 +259,8 @@ enum image_section {
 	IMAGE_HOURS,
 	IMAGE_EXITS,
 	IMAGE_FILTERS, /* struct image_instruction */
+	IMAGE_PATHS,
+	IMAGE_RULESETS,
 	IMAGE_SECTIONS,
 };
 
@@ -425,6 +348,9 @@ const struct image_instruction *
 image_filter(const struct image *image, enum image_filter filter);
 /* The programs that a service has: bit n is enum image_filter's n. */
 unsigned image_service_filters(const struct image_service *service);
+const struct image_path *image_path(const struct image *image, uint32_t index);
+const struct image_ruleset *
+image_ruleset(const struct image *image, uint32_t index);
 /* A NUL-terminated string of the image; never NULL. */
 const char *image_text(const struct image *image, struct image_text text);
 /* The word (argv, env) of a range's element. */

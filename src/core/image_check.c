@@ -263,6 +263,32 @@ check_word(struct image_inspection *inspection, uint32_t index)
 	    : IMAGE_BAD_TEXT;
 }
 
+static enum image_error
+check_path(struct image_inspection *inspection, uint32_t index)
+{
+	const struct image_path *path = image_path(&inspection->image, index);
+
+	if (!image_has_path(&inspection->image, path->path))
+		return IMAGE_BAD_TEXT;
+	if (path->access == 0 || (path->access & ~IMAGE_ACCESS_ALL) != 0 ||
+	    (path->flags & ~IMAGE_PATH_OPTIONAL) != 0 || path->unused[0] != 0 ||
+	    path->unused[1] != 0)
+		return IMAGE_BAD_VALUE;
+	return IMAGE_OK;
+}
+
+static enum image_error
+check_ruleset(struct image_inspection *inspection, uint32_t index)
+{
+	const struct image *image = &inspection->image;
+	struct image_range paths = image_ruleset(image, index)->paths;
+
+	if (!image_has_range(image, IMAGE_PATHS, paths) || paths.count < 1 ||
+	    paths.count > IMAGE_GRANTS_MAX + 1)
+		return IMAGE_BAD_RANGE;
+	return IMAGE_OK;
+}
+
 /* The reserved name is none of them. */
 static enum image_error
 check_names(struct image_inspection *inspection, uint32_t index)
@@ -321,6 +347,8 @@ static const struct {
 	{ IMAGE_LISTENS, check_listen },
 	{ IMAGE_RULES, check_rule },
 	{ IMAGE_WORDS, check_word },
+	{ IMAGE_PATHS, check_path },
+	{ IMAGE_RULESETS, check_ruleset },
 	{ ONCE, check_names },
 	{ IMAGE_NAMES, check_name },
 	{ IMAGE_SERVICES, image_check_service },

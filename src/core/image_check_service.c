@@ -66,9 +66,9 @@ check_trap(const struct image *image, const struct image_service *service)
 	if (service->argv.count != 0 || service->env.count != 0 ||
 	    service->exits.count != 0 || service->groups.count != 0 ||
 	    service->capabilities != 0 || service->uid != 0 ||
-	    service->gid != 0 || service->syscalls != 0 ||
-	    service->network != 0 || service->rlimits_set != 0 ||
-	    service->has_nice != 0 ||
+	    service->filesystem != 0 || service->gid != 0 ||
+	    service->syscalls != 0 || service->network != 0 ||
+	    service->rlimits_set != 0 || service->has_nice != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
@@ -220,6 +220,15 @@ is_confined(const struct image *image, const struct image_service *service)
 	    (service->flags & IMAGE_SERVICE_NEW_PRIVILEGES) == 0;
 }
 
+/* Who may become another has no domain that could close anything. */
+static bool
+is_filesystem(const struct image *image, const struct image_service *service)
+{
+	return service->filesystem <= image_count(image, IMAGE_RULESETS) &&
+	    (service->filesystem == 0 ||
+		(service->flags & IMAGE_SERVICE_NEW_PRIVILEGES) == 0);
+}
+
 static enum image_error
 check_service(const struct image *image, const struct image_service *service)
 {
@@ -250,7 +259,7 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
 	    service->kind > IMAGE_KIND_TRAP ||
 	    service->logged > IMAGE_LOGGED_NONE ||
-	    !is_confined(image, service) ||
+	    !is_confined(image, service) || !is_filesystem(image, service) ||
 	    service->rlimits_set >> IMAGE_RLIMITS != 0 ||
 	    !is_inherited(service) ||
 	    !is_zero(service->unused, sizeof(service->unused)) ||

@@ -92,6 +92,13 @@ struct policy_rlimits {
 	struct place places[IMAGE_RLIMITS]; /* line 0: a default of ours */
 };
 
+/* A path that a service may use, and what for. */
+struct policy_grant {
+	struct word path; /* absolute */
+	uint8_t access; /* enum image_access */
+	bool is_optional; /* `if-available` */
+};
+
 enum policy_groups {
 	POLICY_GROUPS_NONE,
 	POLICY_GROUPS_NAMED,
@@ -128,6 +135,8 @@ struct policy_service {
 	struct span hours; /* lines; none: always */
 	struct span exits; /* what exit codes cost; no code twice */
 	struct span on; /* words: names of listeners; none: all of them */
+	bool has_filesystem; /* all is closed but its grants */
+	struct span grants; /* no path twice with the same access */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
 	bool has_nice;
@@ -154,9 +163,11 @@ struct policy {
 	struct policy_service *services; /* in the order written */
 	struct policy_hours *hours;
 	struct policy_exit *exits;
+	struct policy_grant *grants;
 	struct word *words;
 	uint32_t listen_count, net_count, match_count, rule_count;
-	uint32_t service_count, hours_count, exit_count, word_count;
+	uint32_t service_count, hours_count, exit_count, grant_count;
+	uint32_t word_count;
 
 	struct span admission; /* rules; none written: nobody */
 	struct span exempt; /* rules, all of them allow */

@@ -20,7 +20,7 @@ policy_take(struct policy_parser *parser, size_t count, size_t size)
 struct tally {
 	uint32_t words, longest; /* to be kept; all of one line */
 	uint32_t services, names, nets, members, listens, rules, exempts;
-	uint32_t hours, ons, exits;
+	uint32_t hours, ons, exits, grants;
 };
 
 static void
@@ -52,6 +52,8 @@ tally_line(struct tally *tally, struct text directive, uint32_t words)
 		tally->hours++;
 	} else if (policy_text_is(directive, "penalty")) {
 		tally->exits += words;
+	} else if (policy_text_is(directive, "filesystem")) {
+		tally->grants += more;
 	} else if (policy_text_is(directive, "on")) {
 		tally->ons += more;
 		tally->words += more;
@@ -136,6 +138,9 @@ policy_make_arrays(struct policy_parser *parser)
 	policy->exits =
 	    policy_take(parser, tally.exits, sizeof(*policy->exits));
 	parser->exit_capacity = tally.exits;
+	policy->grants =
+	    policy_take(parser, tally.grants, sizeof(*policy->grants));
+	parser->grant_capacity = tally.grants;
 	parser->ons = policy_take(parser, tally.ons, sizeof(*parser->ons));
 	parser->on_capacity = tally.ons;
 	if (!policy_index_init(&parser->names, parser->arena, tally.names) ||

@@ -120,6 +120,7 @@ struct policy_parser {
 	uint32_t service_capacity, net_capacity, listen_capacity;
 	uint32_t hours_capacity;
 	uint32_t exit_capacity;
+	uint32_t grant_capacity;
 	struct word *ons; /* every listener that an `on` names */
 	uint32_t on_count, on_capacity;
 };
@@ -167,6 +168,7 @@ extern const char *const policy_syscalls_words[];
 extern const char *const policy_network_words[];
 extern const char *const policy_logged_words[];
 extern const char *const policy_rlimit_words[];
+extern const char *const policy_access_words[]; /* and `any` */
 
 /* policy_value.c: each returns false after it complained */
 bool policy_text_is(struct text text, const char *word);
@@ -374,6 +376,13 @@ void
 policy_take_nice(struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_limit(struct policy_parser *parser, const struct policy_line *line);
+
+/* policy_filesystem.c */
+#define POLICY_IF_AVAILABLE "if-available"
+void policy_take_filesystem(
+    struct policy_parser *parser, const struct policy_line *line);
+/* Complains of a service that ends here and cannot have grants. */
+void policy_check_filesystem(struct policy_parser *parser);
 
 /* policy_program.c: what the service's program is and runs as */
 void

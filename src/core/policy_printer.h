@@ -129,6 +129,7 @@ void policy_show_source_rate(struct policy_printer *printer);
 void policy_show_exit_penalties(struct policy_printer *printer);
 void policy_show_on(struct policy_printer *printer);
 void policy_show_hours(struct policy_printer *printer);
+void policy_show_filesystem(struct policy_printer *printer);
 void policy_show_log(struct policy_printer *printer);
 void policy_show_syscalls(struct policy_printer *printer);
 

@@ -85,6 +85,7 @@ policy_end_service(struct policy_parser *parser)
 		    SHOWN(name));
 	policy_rows_check_kind(parser);
 	policy_check_confinement(parser);
+	policy_check_filesystem(parser);
 	if (!service->is_trap && (parser->seen & ROW_USER) == 0 &&
 	    service->user.text.length == 0)
 		policy_complain(parser, place,

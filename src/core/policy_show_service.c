@@ -326,3 +326,26 @@ policy_show_syscalls(struct policy_printer *printer)
 	printer_plain_line(
 	    printer, policy_syscalls_words[printer->service->syscalls]);
 }
+
+/* A line for each: the end of one is all that says `if-available`. */
+void
+policy_show_filesystem(struct policy_printer *printer)
+{
+	const struct policy_service *service = printer->service;
+
+	if (!service->has_filesystem)
+		printer_plain_line(
+		    printer, policy_access_words[IMAGE_ACCESSES]);
+	for (uint32_t i = 0;
+	     service->has_filesystem && i < service->grants.count; i++) {
+		const struct policy_grant *grant =
+		    &printer->policy->grants[service->grants.first + i];
+
+		printer_begin(printer);
+		printer_plain(printer, policy_access_words[grant->access]);
+		printer_word(printer, grant->path.text);
+		if (grant->is_optional)
+			printer_plain(printer, POLICY_IF_AVAILABLE);
+		printer_end(printer);
+	}
+}

@@ -105,9 +105,12 @@ static const struct policy_row rows[] = {
 	    policy_show_exit_penalties },
 	PROGRAM("syscalls", 1, 1, "syscalls default|stdio|any",
 	    policy_take_syscalls, policy_show_syscalls),
+	{ "filesystem", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 1, MANY,
+	    "filesystem read|write|exec PATH ... [if-available] or filesystem "
+	    "any",
+	    policy_take_filesystem, policy_show_filesystem },
 	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
-	LATER("filesystem", SERVICE),
 	LATER("network", SERVICE),
 	LATER("isolate", SERVICE),
 

@@ -89,3 +89,11 @@ const char *const policy_logged_words[] = {
 	[IMAGE_LOGGED_NONE] = "none",
 	NULL,
 };
+
+const char *const policy_access_words[] = {
+	[IMAGE_ACCESS_READ] = "read",
+	[IMAGE_ACCESS_WRITE] = "write",
+	[IMAGE_ACCESS_EXEC] = "exec",
+	[IMAGE_ACCESSES] = "any",
+	NULL,
+};

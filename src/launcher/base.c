@@ -250,10 +250,13 @@ die_with_parent(struct base *base)
 static int
 prepare_landlock(struct base *base)
 {
-	const int fd = landlock_session_ruleset();
+	int fd;
 
 	base->ruleset_fd = -1;
 	base->first_free_fd = BASE_RULESET_FD;
+	if (rulesets_init(base->rulesets, &base->image) != 0)
+		return -1;
+	fd = landlock_session_ruleset();
 	if (fd == -1)
 		return errno == EOPNOTSUPP ? 0 : -1;
 	if (fd != BASE_RULESET_FD) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "core/image.h"
+#include "launcher/rulesets.h"
 
 /*
  * What all launches of one launcher stand on. Its words are what argv[1] of
@@ -35,11 +36,13 @@ struct base {
 	uint32_t group_count;
 	int ruleset_fd; /* of a session's Landlock domain; -1: no Landlock */
 	unsigned filters; /* programs of the image that all inherit */
+	struct rulesets *rulesets; /* of those that say which files they see */
 	unsigned first_free_fd; /* this one and all above it are unused */
 };
 
 /*
- * Builds it, once, in a process just exec'ed. A step that fails is told
+ * Builds it, once, in a process just exec'ed; rulesets is where they are to
+ * be. A step that fails is told
  * through the status pipe, {step, errno}, and that none did is {none, 0}: an
  * empty pipe means that it died. Whatever happened, the pipe is closed
  * afterwards. Returns whether the base stands.

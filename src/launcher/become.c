@@ -7,11 +7,13 @@
 #include "launcher/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
 #include "sys/drop.h"
+#include "sys/fd.h"
 #include "sys/landlock.h"
 
 static bool
@@ -114,11 +116,44 @@ child_refuse_privileges(struct child *child)
 	return child->plan->has_new_privileges ? 0 : drop_new_privileges();
 }
 
+int
+child_choose_files(struct child *child)
+{
+	const struct base *base = child->base;
+	const uint32_t filesystem = child->plan->service->filesystem;
+
+	if (filesystem == 0)
+		return 0;
+	return rulesets_take(
+	    base->rulesets, &base->image, filesystem - 1, &child->files);
+}
+
+/* Nobody may list the root who was not given all of it. */
+static int
+verify_closed(void)
+{
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return errno == EACCES ? 0 : -1;
+	fd_close(&fd);
+	errno = EPERM;
+	return -1;
+}
+
 /* Root in a domain could neither kill nor mount. */
 int
 child_enter_domain(struct child *child)
 {
-	if (child->plan->has_new_privileges || child->base->ruleset_fd == -1)
+	const struct ruleset *files = &child->files;
+
+	if (child->plan->has_new_privileges)
 		return 0;
-	return landlock_enter(child->base->ruleset_fd);
+	if (files->fd == -1)
+		return child->base->ruleset_fd == -1
+		    ? 0
+		    : landlock_enter(child->base->ruleset_fd);
+	if (landlock_enter(files->fd) != 0)
+		return -1;
+	return files->opens_root ? 0 : verify_closed();
 }

@@ -23,6 +23,7 @@ struct child {
 	int socket_fd; /* owned, like the other two; 0 once in its place */
 	int status_fd;
 	int stderr_fd; /* -1 unless the service has a pipe */
+	struct ruleset files; /* what it may use of them; fd -1: no matter */
 };
 
 /* place.c: what it inherits, and where it is. */
@@ -55,6 +56,7 @@ int child_set_uid(struct child *child);
 int child_cut_capabilities(struct child *child);
 int child_verify(struct child *child);
 int child_refuse_privileges(struct child *child);
+int child_choose_files(struct child *child);
 int child_enter_domain(struct child *child);
 
 /* filter.c: what it may call. */

@@ -78,6 +78,8 @@ static const struct {
 	{ STEP_ROOT, child_change_root },
 	/* As root: the service's user might not get into its own chroot. */
 	{ STEP_CHDIR, child_change_directory },
+	/* As root too, and where it will be: paths lead from there. */
+	{ STEP_LANDLOCK, child_choose_files },
 	/* Groups and the bounding set need what setresuid takes away. */
 	{ STEP_GROUPS, child_set_groups },
 	{ STEP_GID, child_set_gid },
@@ -134,7 +136,8 @@ launch(const struct base *base, const struct plan *plan,
 		.session = received->launch.session,
 		.socket_fd = received->socket_fd,
 		.status_fd = received->status_fd,
-		.stderr_fd = received->stderr_fd };
+		.stderr_fd = received->stderr_fd,
+		.files = { .fd = -1 } };
 	const long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 
 	if (pid == 0)

@@ -4,6 +4,7 @@
  * Never reads a byte from a client, and holds none but the one it launches.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,21 +16,28 @@
 #include "launcher/receive.h"
 
 static void
-serve(
-    const struct base *base, struct plan *plan, const struct received *received)
+serve(struct base *base, struct plan *plan, const struct received *received)
 {
-	if (plan_make(plan, base, &received->launch) == 0)
+	const bool is_planned = plan_make(plan, base, &received->launch) == 0;
+
+	if (is_planned)
 		launch(base, plan, received);
 	else
 		launch_report(received->status_fd, STEP_PLAN, errno);
 	/* All that came with the message, and there is nothing else. */
 	(void)close_range(base->first_free_fd, ~0U, 0);
+	/* Below another root, each child makes its own. */
+	if (is_planned && plan->service->filesystem != 0 &&
+	    plan->chroot == NULL)
+		rulesets_tend(base->rulesets, &base->image,
+		    plan->service->filesystem - 1, &base->first_free_fd);
 }
 
 int
 main(int argc, char *argv[])
 {
-	static struct base base;
+	static struct rulesets rulesets;
+	static struct base base = { .rulesets = &rulesets };
 	static _Alignas(PLAN_ALIGNMENT) struct plan plan;
 	struct received received;
 	enum receive_result result;

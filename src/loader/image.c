@@ -32,6 +32,7 @@ load_finish(struct load *load)
 	problems_finish(&load->problems);
 	buffer_finish(&load->sharer_places);
 	buffer_finish(&load->hours);
+	table_finish(&load->rulesets);
 	table_finish(&load->sharers);
 	accounts_finish(&load->accounts);
 	paths_finish(&load->paths);

@@ -35,6 +35,7 @@ struct load {
 	struct span on_span;
 	struct image_listeners on;
 	bool has_diag; /* the kernel was asked, and tells of connections */
+	struct table rulesets; /* bytes of image_paths: number + 1 */
 	struct table sharers; /* uid: how many services; see load_sharers */
 	struct buffer sharer_places;
 };
@@ -107,6 +108,9 @@ void load_limits(struct load *load, const struct policy_service *from,
 /* That tcpmuxd has a capability (called `name`) which a directive needs. */
 void load_need(struct load *load, unsigned capability, const char *name,
     const char *directive, const struct word *word);
+/* What it may use of the files; its program is loaded already. */
+void load_filesystem(struct load *load, const struct policy_service *from,
+    struct image_service *to);
 /* Warns of every uid that several services run as. */
 void load_sharers(struct load *load);
 

@@ -69,6 +69,7 @@ keep(const char *problem)
 enum want {
 	WANT_PROGRAM = 'p',
 	WANT_DIRECTORY = 'd',
+	WANT_GRANT = 'g',
 	WANT_ROOT = 'r',
 };
 
@@ -136,12 +137,11 @@ look_at_program(const struct paths *paths, struct path_finding *finding,
 		finding->problem = keep("not executable");
 }
 
-/* It may be the service's own, so nobody has to be trusted on the way. */
-static void
-look_at_directory(
-    struct path_finding *finding, const char *root, const char *path)
+/* Whoever has to be trusted on the way; -1: errno. */
+static int
+open_below(const char *root, const char *path, uint64_t flags)
 {
-	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	const struct open_how how = { .flags = flags | O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT };
 	int root_fd = open(
 	    root[0] == '\0' ? "/" : root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -149,13 +149,40 @@ look_at_directory(
 	    ? -1
 	    : (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 
+	fd_close(&root_fd);
+	return fd;
+}
+
+/* It may be the service's own, so nobody has to be trusted on the way. */
+static void
+look_at_directory(
+    struct path_finding *finding, const char *root, const char *path)
+{
+	int fd = open_below(root, path, O_DIRECTORY);
+
 	if (fd != -1)
 		fill_in(finding, fd);
 	else
 		finding->problem = keep(
 		    errno == ENOTDIR ? "not a directory" : strerror(errno));
 	fd_close(&fd);
-	fd_close(&root_fd);
+}
+
+/* Whose way is not trusted is still what the policy says. */
+static void
+look_at_grant(const struct paths *paths, struct path_finding *finding,
+    const char *root, const char *path)
+{
+	int fd = open_below(root, path, 0);
+
+	if (fd == -1) {
+		finding->problem = keep(strerror(errno));
+		return;
+	}
+	fd_close(&fd);
+	look(paths, finding, root, path);
+	finding->doubt = finding->problem;
+	finding->problem = NULL;
 }
 
 static void
@@ -212,6 +239,9 @@ look_once(
 	case WANT_DIRECTORY:
 		look_at_directory(finding, key, of_path);
 		break;
+	case WANT_GRANT:
+		look_at_grant(paths, finding, key, of_path);
+		break;
 	case WANT_ROOT:
 		look_at_root(paths, finding, of_path);
 		break;
@@ -232,6 +262,12 @@ paths_directory(struct paths *paths, struct text root, struct text path)
 }
 
 struct path_finding
+paths_grant(struct paths *paths, struct text root, struct text path)
+{
+	return look_once(paths, WANT_GRANT, root, path);
+}
+
+struct path_finding
 paths_root(struct paths *paths, struct text path)
 {
 	return look_once(paths, WANT_ROOT, (struct text){ .length = 0 }, path);
@@ -242,8 +278,10 @@ paths_finish(struct paths *paths)
 {
 	struct path_finding *findings = (void *)paths->findings.bytes;
 
-	for (uint32_t i = 0; i < paths->seen.count; i++)
+	for (uint32_t i = 0; i < paths->seen.count; i++) {
 		free((void *)(uintptr_t)findings[i].problem);
+		free((void *)(uintptr_t)findings[i].doubt);
+	}
 	buffer_finish(&paths->findings);
 	table_finish(&paths->seen);
 }

@@ -23,6 +23,7 @@ struct paths {
 
 struct path_finding {
 	const char *problem; /* NULL: none. Else what is wrong; the paths' */
+	const char *doubt; /* NULL: none. Else who could change what; as that */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -41,6 +42,11 @@ paths_directory(struct paths *paths, struct text root, struct text path);
 
 /* A directory to make the root: trusted itself, and the way to it. */
 struct path_finding paths_root(struct paths *paths, struct text path);
+
+/* What a service may use, below the same: that it is there, and who could
+ * replace it. */
+struct path_finding
+paths_grant(struct paths *paths, struct text root, struct text path);
 
 void paths_finish(struct paths *paths);
 

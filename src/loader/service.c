@@ -174,6 +174,7 @@ load_service(struct load *load, const struct policy_service *from)
 		load_who(load, from, &service, &account);
 		load_limits(load, from, &service);
 		load_exec(load, from, &service);
+		load_filesystem(load, from, &service);
 		load_env(load, from, &account, &service);
 	}
 	*(struct image_service *)build_add(&load->build, IMAGE_SERVICES, 1) =

@@ -110,6 +110,12 @@ tell_kernel(const struct parent *parent)
 	else if (landlock < LANDLOCK_ABI_SCOPES)
 		tell_weaker("no Landlock scopes (Linux 6.12): sessions of one "
 			    "user can signal each other");
+	if (landlock > 0 && landlock < LANDLOCK_ABI_TRUNCATE &&
+	    image_count(&parent->image, IMAGE_RULESETS) > 0)
+		tell_weaker(
+		    "no truncation in Landlock (Linux 6.2): `filesystem` "
+		    "does not keep a service from emptying files that "
+		    "its user may write to");
 	if (!parent->can_peek_on)
 		tell_weaker("no SO_PEEK_OFF on TCP (Linux 6.9): urgent data "
 			    "inside a request line is refused");

@@ -169,10 +169,7 @@ def jail():
     """A directory with the insider and what it needs to run."""
     with launchers.public_directory() as directory:
         source = program(INSIDER)
-        libraries = subprocess.run(["ldd", source], capture_output=True,
-                                   text=True, check=True).stdout
-        paths = [word for word in libraries.split() if word[0] == "/"]
-        for path in [source, *paths]:
+        for path in [source, *launchers.libraries_of(source)]:
             to = directory / ("insider" if path == source else path[1:])
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, to)

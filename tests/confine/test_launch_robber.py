@@ -1,11 +1,11 @@
 """Two sessions under one uid: neither can trace, signal or rob the other."""
 
-import ctypes
 import subprocess
 
 import pytest
 
-from launchers import NEW_PRIVILEGES, Launcher, parse_probe, public_directory
+from launchers import (NEW_PRIVILEGES, Launcher, landlock_abi, parse_probe,
+                       public_directory)
 from mux import IS_ROOT, program
 from rooms import unsanitized
 
@@ -20,11 +20,6 @@ TRACED = ("pidfd_getfd", "readv", "writev", "mem", "environ", "maps",
           "readlink", "ptrace")
 UNSTOPPED = ("limits", "priority")  # by a uid's own, domain or not
 SCOPED = ("kill", "continue", "pidfd_signal", "tgkill", "abstract")
-
-
-def landlock_abi():
-    libc = ctypes.CDLL(None, use_errno=True)
-    return max(libc.syscall(444, None, 0, 1), 0)
 
 
 def robber(kind="full", words=(), syscalls="any", **keys):

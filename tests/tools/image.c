@@ -9,8 +9,10 @@
  *   syscalls=default|stdio|any network=none
  *   arg env group                                one each, repeated
  *   rlimit                                       NUMBER:VALUE, repeated
+ *   read write exec=PATH, and with a ? before =  what it may use of the files
  */
 #include <err.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,8 @@ static uint32_t instruction_count;
 static struct image_range filters[IMAGE_FILTERS_COUNT];
 static char strings[IMAGE_BYTES / 2];
 static uint32_t strings_used;
+static struct image_path paths[IMAGE_GRANTS_MAX + 1]; /* the program first */
+static struct image_ruleset ruleset;
 
 static struct image_text
 put_text(const char *text)
@@ -120,9 +124,37 @@ set_number(const char *key, const char *value)
 		errx(1, "no such key: %s", key);
 }
 
+/* Whether it is a path that the service may use. */
+static bool
+put_path(const char *key, const char *value)
+{
+	static const char *const names[] = { "read", "write", "exec" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const size_t length = strlen(names[i]);
+		const bool is_optional = key[length] == '?';
+
+		if (strncmp(key, names[i], length) != 0 ||
+		    (key[length] != '\0' && !is_optional))
+			continue;
+		if (ruleset.paths.count == 0)
+			ruleset.paths.count = 1;
+		if (ruleset.paths.count > IMAGE_GRANTS_MAX)
+			errx(1, "too many paths");
+		paths[ruleset.paths.count++] =
+		    (struct image_path){ .path = put_text(value),
+			    .access = (uint8_t)IMAGE_ACCESS_BIT(i),
+			    .flags = is_optional ? IMAGE_PATH_OPTIONAL : 0 };
+		return true;
+	}
+	return false;
+}
+
 static void
 set(const char *key, const char *value)
 {
+	if (put_path(key, value))
+		return;
 	if (strcmp(key, "program") == 0)
 		service.program = put_text(value);
 	else if (strcmp(key, "chroot") == 0)
@@ -240,6 +272,8 @@ put_sections(struct image_header *header)
 		[IMAGE_WORDS] = { words, word_count },
 		[IMAGE_GIDS] = { gids, service.groups.count },
 		[IMAGE_FILTERS] = { instructions, instruction_count },
+		[IMAGE_PATHS] = { paths, ruleset.paths.count },
+		[IMAGE_RULESETS] = { &ruleset, ruleset.paths.count > 0 },
 	};
 
 	header->magic = IMAGE_MAGIC;
@@ -270,6 +304,12 @@ main(int argc, char *argv[])
 	}
 	put_words(argc, argv);
 	make_filters();
+	if (ruleset.paths.count > 0) {
+		service.filesystem = 1;
+		paths[0] = (struct image_path){ .path = service.program,
+			.access = IMAGE_ACCESS_BIT(IMAGE_ACCESS_EXEC),
+			.flags = IMAGE_PATH_OPTIONAL };
+	}
 	header->global = (struct image_global){ .file = put_text("test.policy"),
 		.parser_program = put_text(""),
 		.sessions = 1,

@@ -10,6 +10,7 @@
 #include "loader/build.c"
 #include "loader/capability.c"
 #include "loader/exec.c"
+#include "loader/filesystem.c"
 #include "loader/files.c"
 #include "loader/image.c"
 #include "loader/include.c"

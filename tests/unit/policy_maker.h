@@ -25,6 +25,7 @@ struct maker {
 	uint32_t listeners; /* names of them so far */
 	uint8_t block;
 	bool is_trap; /* this service */
+	bool has_filesystem; /* and no new-privileges: never both */
 	bool is_self; /* the policy is for somebody without root */
 };
 
@@ -325,6 +326,24 @@ draw_exit_penalty(struct maker *maker)
 	for (uint32_t i = 0; i < count; i++)
 		maker_plain(maker, "%u", code + i * 7 % 55);
 	draw_duration_between(maker, 0, 86400000);
+}
+
+/* Paths that no other line of the block has. */
+static inline void
+draw_filesystem(struct maker *maker)
+{
+	static const char *const words[] = { "read", "write", "exec" };
+
+	maker_plain(maker, "%s", PICK(maker, words));
+	for (uint32_t i = maker_between(maker, 1, 5); i > 0; i--) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/%u/%s", ++maker->names,
+		    PICK(maker, odd_texts));
+		maker_word(maker, path);
+	}
+	if (maker_tosses(maker))
+		maker_plain(maker, "if-available");
 }
 
 /* Some of the listeners, each once. */
@@ -716,6 +735,7 @@ static const struct maker_row {
 	{ "on", SERVICES, 0, 1, draw_on },
 	{ "penalty", SERVICES, 0, 1, draw_exit_penalty },
 	{ "hours", SERVICES, 0, 3, draw_hours },
+	{ "filesystem", SERVICES, 0, 3, draw_filesystem },
 	{ "log", SERVICES, 0, 1, draw_logged },
 };
 
@@ -756,7 +776,9 @@ maker_fits(const struct maker *maker, const struct maker_row *row)
 	const struct policy_row *known = policy_row_find(
 	    (struct text){ row->word, strlen(row->word) }, maker->block);
 
-	if ((row->blocks & maker->block) == 0)
+	if ((row->blocks & maker->block) == 0 ||
+	    strcmp(row->word,
+		maker->has_filesystem ? "new-privileges" : "filesystem") == 0)
 		return false;
 	if (maker->block != BLOCK_SERVICE)
 		return true;
@@ -851,6 +873,7 @@ static inline char *
 maker_policy(uint64_t seed, size_t *length)
 {
 	struct maker maker = { .state = seed * 2654435769u + 1,
+		.has_filesystem = seed % 2 == 1,
 		.is_self = seed % 8 == 0 };
 	bool includes = seed % 3 == 0;
 	uint32_t made = 0;

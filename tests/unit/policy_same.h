@@ -88,6 +88,23 @@ is_same_exits(const struct policy *left, struct span l,
 }
 
 static inline bool
+is_same_grants(const struct policy *left, struct span l,
+    const struct policy *right, struct span r)
+{
+	bool is_same = l.count == r.count;
+
+	for (uint32_t i = 0; i < l.count && is_same; i++) {
+		const struct policy_grant *a = &left->grants[l.first + i];
+		const struct policy_grant *b = &right->grants[r.first + i];
+
+		is_same = a->access == b->access &&
+		    a->is_optional == b->is_optional &&
+		    is_same_text(a->path.text, b->path.text);
+	}
+	return is_same;
+}
+
+static inline bool
 is_same_hours(const struct policy *left, struct span l,
     const struct policy *right, struct span r)
 {
@@ -160,6 +177,8 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(l->network == r->network);
 	DIFFERS(l->is_network_if_available == r->is_network_if_available);
 	DIFFERS(is_same_exits(left, l->exits, right, r->exits));
+	DIFFERS(l->has_filesystem == r->has_filesystem);
+	DIFFERS(is_same_grants(left, l->grants, right, r->grants));
 	return NULL;
 }
 

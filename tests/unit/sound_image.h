@@ -54,7 +54,18 @@ first_service(struct build *build)
 	static const struct image_hours hours[] = { { 0, 60 }, { 540, 1020 } };
 	static const struct image_exit exits[] = { { 5000, 3, { 0 } },
 		{ 0, 255, { 0 } } };
+	const struct image_path paths[] = {
+		{ small_text(build, "/bin/cat"),
+		    IMAGE_ACCESS_BIT(IMAGE_ACCESS_EXEC), IMAGE_PATH_OPTIONAL,
+		    { 0 } },
+		{ small_text(build, "/srv"), IMAGE_ACCESS_ALL, 0, { 0 } },
+	};
+	const struct image_ruleset rulesets[] = { { { 0, 1 } }, { { 0, 2 } } };
 	struct image_service service = small_service(build, "git");
+
+	memcpy(build_add(build, IMAGE_PATHS, 2), paths, sizeof(paths));
+	memcpy(build_add(build, IMAGE_RULESETS, 2), rulesets, sizeof(rulesets));
+	service.filesystem = 2;
 
 	memcpy(build_add(build, IMAGE_GIDS, 3), gids, sizeof(gids));
 	memcpy(build_add(build, IMAGE_HOURS, 2), hours, sizeof(hours));

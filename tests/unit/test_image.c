@@ -169,6 +169,14 @@ read_service(const struct image *image, const struct image_service *service)
 		if ((image_service_filters(service) >> i & 1) != 0)
 			assert_int_not_equal(count, 0);
 	}
+	if (service->filesystem != 0) {
+		const struct image_range paths =
+		    image_ruleset(image, service->filesystem - 1)->paths;
+
+		for (uint32_t i = 0; i < paths.count; i++)
+			sum += read_text(
+			    image, image_path(image, paths.first + i)->path);
+	}
 	for (uint32_t i = 0; i < service->rules.count; i++) {
 		const struct image_rule *rule =
 		    image_rule(image, service->rules.first + i);

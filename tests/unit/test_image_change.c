@@ -72,7 +72,7 @@ SERVICE_CHANGE(no_offline_filter, service->network = IMAGE_NETWORK_NONE;
 	       build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
 SERVICE_CHANGE(
     no_filter_needed, build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
-SERVICE_CHANGE(odd_service_byte, service->unused[1] = 1)
+SERVICE_CHANGE(odd_service_byte, service->unused[0] = 1)
 SERVICE_CHANGE(relative_chroot, service->chroot = small_text(build, "srv"))
 SERVICE_CHANGE(odd_limit, service->rlimits_set |= 1u << IMAGE_RLIMITS)
 SERVICE_CHANGE(limit_not_set, service->rlimits_set = 0)
@@ -124,6 +124,7 @@ make_trap(struct build *build, struct image_service *service)
 	service->groups.count = 0;
 	service->exits.count = 0;
 	service->capabilities = 0;
+	service->filesystem = 0;
 	service->uid = 0;
 	service->gid = 0;
 	service->chroot = (struct image_text){ 0, 0 };
@@ -145,6 +146,7 @@ TRAP_CHANGE(trap_with_env, service->env.count = 1)
 TRAP_CHANGE(trap_with_exits, service->exits.count = 1)
 TRAP_CHANGE(trap_with_groups, service->groups.count = 1)
 TRAP_CHANGE(trap_with_capability, service->capabilities = 1)
+TRAP_CHANGE(trap_with_files, service->filesystem = 1)
 TRAP_CHANGE(trap_with_uid, service->uid = 1)
 TRAP_CHANGE(trap_with_gid, service->gid = 1)
 TRAP_CHANGE(trap_with_self, service->flags = IMAGE_SERVICE_SELF)
@@ -303,6 +305,27 @@ GLOBAL_CHANGE(scoped_shared, (void)global;
 GLOBAL_CHANGE(scoped_beyond, (void)global;
 	      FIRST(build, image_set, IMAGE_SETS)[1].scoped.count = 1)
 
+#define PATHS(build) FIRST(build, image_path, IMAGE_PATHS)
+#define RULESETS(build) FIRST(build, image_ruleset, IMAGE_RULESETS)
+
+SERVICE_CHANGE(files_beyond, service->filesystem = 3)
+SERVICE_CHANGE(files_none, service->filesystem = 0)
+SERVICE_CHANGE(
+    files_and_privileges, service->flags = IMAGE_SERVICE_NEW_PRIVILEGES)
+SERVICE_CHANGE(no_paths, RULESETS(build)[0].paths.count = 0)
+SERVICE_CHANGE(paths_beyond, RULESETS(build)[0].paths.first = 2)
+SERVICE_CHANGE(many_paths, build_add(build, IMAGE_PATHS, 256);
+	       for (int i = 2; i < 258; i++) PATHS(build)[i] = PATHS(build)[1];
+	       RULESETS(build)[0].paths.count = 258)
+SERVICE_CHANGE(most_paths, build_add(build, IMAGE_PATHS, 256);
+	       for (int i = 2; i < 258; i++) PATHS(build)[i] = PATHS(build)[1];
+	       RULESETS(build)[0].paths.count = 257)
+SERVICE_CHANGE(relative_path, PATHS(build)[1].path = small_text(build, "srv"))
+SERVICE_CHANGE(path_for_nothing, PATHS(build)[1].access = 0)
+SERVICE_CHANGE(path_for_more, PATHS(build)[1].access = 8)
+SERVICE_CHANGE(odd_path_flag, PATHS(build)[1].flags = 2)
+SERVICE_CHANGE(odd_path_byte, PATHS(build)[1].unused[1] = 1)
+
 static const struct change changes[] = {
 	{ "nothing", nothing, IMAGE_OK },
 	{ "no argv", no_argv, IMAGE_BAD_VALUE },
@@ -382,11 +405,25 @@ static const struct change changes[] = {
 	{ "trap, exits", trap_with_exits, IMAGE_BAD_VALUE },
 	{ "trap, groups", trap_with_groups, IMAGE_BAD_VALUE },
 	{ "trap, capability", trap_with_capability, IMAGE_BAD_VALUE },
+	{ "trap, files", trap_with_files, IMAGE_BAD_VALUE },
 	{ "trap, uid", trap_with_uid, IMAGE_BAD_VALUE },
 	{ "trap, gid", trap_with_gid, IMAGE_BAD_VALUE },
 	{ "trap, syscalls", trap_with_syscalls, IMAGE_BAD_VALUE },
 	{ "trap, network", trap_with_network, IMAGE_BAD_VALUE },
 	{ "trap, self", trap_with_self, IMAGE_BAD_VALUE },
+	{ "files beyond", files_beyond, IMAGE_BAD_VALUE },
+	{ "all files", files_none, IMAGE_OK },
+	{ "files, new privileges", files_and_privileges, IMAGE_BAD_VALUE },
+	{ "no paths", no_paths, IMAGE_BAD_RANGE },
+	{ "paths beyond", paths_beyond, IMAGE_BAD_RANGE },
+	{ "258 paths", many_paths, IMAGE_BAD_RANGE },
+	{ "257 paths", most_paths, IMAGE_OK },
+	{ "relative path", relative_path, IMAGE_BAD_TEXT },
+	{ "path for nothing", path_for_nothing, IMAGE_BAD_VALUE },
+	{ "path for more", path_for_more, IMAGE_BAD_VALUE },
+	{ "odd path flag", odd_path_flag, IMAGE_BAD_VALUE },
+	{ "odd path byte", odd_path_byte, IMAGE_BAD_VALUE },
+	{ "odd service byte", odd_service_byte, IMAGE_BAD_VALUE },
 	{ "no sessions", no_sessions, IMAGE_BAD_VALUE },
 	{ "no per-source", no_per_source, IMAGE_BAD_VALUE },
 	{ "too many sessions", too_many, IMAGE_BAD_VALUE },

@@ -111,6 +111,27 @@ expect_rules(const struct pair *pair, struct image_range *left,
 	left->first = right->first = 0;
 }
 
+/* Rulesets are numbered as their services come. */
+static void
+expect_files(const struct pair *pair, uint32_t *left, uint32_t *right)
+{
+	struct image_range l, r;
+
+	assert_int_equal(*left, *right);
+	if (*left == 0)
+		return;
+	l = image_ruleset(pair->left, *left - 1)->paths;
+	r = image_ruleset(pair->right, *right - 1)->paths;
+	assert_int_equal(l.count, r.count);
+	for (uint32_t i = 0; i < l.count; i++) {
+		struct image_path a = *image_path(pair->left, l.first + i);
+		struct image_path b = *image_path(pair->right, r.first + i);
+
+		expect_text(pair, &a.path, &b.path);
+		assert_memory_equal(&a, &b, sizeof(a));
+	}
+}
+
 static void
 expect_services(const struct pair *pair, uint32_t index)
 {
@@ -132,6 +153,7 @@ expect_services(const struct pair *pair, uint32_t index)
 	    image_exits(pair->right, right.exits),
 	    left.exits.count * sizeof(struct image_exit));
 	left.exits.first = right.exits.first = 0;
+	expect_files(pair, &left.filesystem, &right.filesystem);
 	expect_text(pair, &left.name, &right.name);
 	expect_text(pair, &left.program, &right.program);
 	expect_text(pair, &left.chdir, &right.chdir);

@@ -166,8 +166,53 @@ service_by_default(void **state)
 	assert_int_equal(service->env.count + service->aliases.count +
 		service->capabilities.count + service->groups.count,
 	    0);
-	assert_false(
-	    service->has_all_capabilities || service->has_new_privileges);
+	assert_false(service->has_all_capabilities ||
+	    service->has_new_privileges || service->has_filesystem);
+	parsed_finish(&parsed);
+}
+
+static void
+assert_grant(const struct policy *policy, struct span grants, uint32_t index,
+    enum image_access access, const char *path, bool is_optional)
+{
+	const struct policy_grant *grant =
+	    &policy->grants[grants.first + index];
+
+	assert_true(index < grants.count);
+	assert_int_equal(grant->access, access);
+	assert_text(grant->path.text, path);
+	assert_int_equal(grant->is_optional, is_optional);
+}
+
+/* The first line of a service's own replaces what defaults say. */
+static void
+filesystem_is_a_list(void **state)
+{
+	struct parsed parsed = parse_good(
+	    "policy 1\nlisten *\nadmission {\n\tallow any\n}\n"
+	    "defaults {\n\tuser 1000\n\tallow any\n\tfilesystem read /d\n}\n"
+	    "service a {\n\texec /a\n"
+	    "\tfilesystem exec /x \"/y z\" if-available\n"
+	    "\tfilesystem write /x\n}\n"
+	    "service b {\n\texec /b\n}\n"
+	    "service c {\n\texec /c\n\tfilesystem any\n}\n");
+	const struct policy *policy = &parsed.policy;
+	const struct policy_service *services = policy->services;
+
+	(void)state;
+	assert_true(services[0].has_filesystem && services[1].has_filesystem);
+	assert_int_equal(services[0].grants.count, 3);
+	assert_grant(
+	    policy, services[0].grants, 0, IMAGE_ACCESS_EXEC, "/x", true);
+	assert_grant(
+	    policy, services[0].grants, 1, IMAGE_ACCESS_EXEC, "/y z", true);
+	assert_grant(
+	    policy, services[0].grants, 2, IMAGE_ACCESS_WRITE, "/x", false);
+	assert_int_equal(services[1].grants.count, 1);
+	assert_grant(
+	    policy, services[1].grants, 0, IMAGE_ACCESS_READ, "/d", false);
+	assert_false(services[2].has_filesystem);
+	assert_int_equal(services[2].grants.count, 0);
 	parsed_finish(&parsed);
 }
 
@@ -507,6 +552,7 @@ main(void)
 		cmocka_unit_test(service_by_default),
 		cmocka_unit_test(service_as_written),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(filesystem_is_a_list),
 		cmocka_unit_test(inherits_from_defaults),
 		cmocka_unit_test(lists_add_up),
 		cmocka_unit_test(nets_add_up),

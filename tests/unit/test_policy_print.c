@@ -201,6 +201,7 @@ defaults_written_out(void **state)
 				    "\tidle off\n"
 				    "\tlog all\n"
 				    "\tsyscalls default\n"
+				    "\tfilesystem any\n"
 				    "}\n"
 				    "\nservice d disabled {\n"
 				    "\tallow any\n"
