@@ -104,13 +104,12 @@ swap_editions(struct parent *parent)
 	const struct edition *next = &parent->editions[1 - former];
 	struct tables_change tables;
 
+	if (listen_begin_all(parent, &parent->reload.listeners, &next->image) !=
+	    0)
+		return "listen";
+	/* The last that can fail: the sessions' table may be larger then. */
 	if (tables_prepare(parent, &tables, &next->image) != 0)
 		return "tables";
-	if (listen_begin_all(parent, &parent->reload.listeners, &next->image) !=
-	    0) {
-		tables_drop(&tables);
-		return "listen";
-	}
 	parent->side = 1 - former;
 	parent->image = next->image;
 	parent->services = edition_services(next);

@@ -66,6 +66,16 @@ pid_buckets(uint32_t slots)
 	return buckets;
 }
 
+static void
+drop(struct tables_change *change)
+{
+	shared_unmap(&change->sources);
+	shared_unmap(&change->shares);
+	shared_unmap(&change->crowd);
+	shared_unmap(&change->pids);
+	shared_unmap(&change->timers);
+}
+
 int
 tables_prepare(struct parent *parent, struct tables_change *change,
     const struct image *image)
@@ -102,18 +112,8 @@ tables_prepare(struct parent *parent, struct tables_change *change,
 		timers_bytes(slots)) == 0 &&
 	    sessions_make_room(parent, slots) == 0)
 		return 0;
-	tables_drop(change);
+	drop(change);
 	return -1;
-}
-
-void
-tables_drop(struct tables_change *change)
-{
-	shared_unmap(&change->sources);
-	shared_unmap(&change->shares);
-	shared_unmap(&change->crowd);
-	shared_unmap(&change->pids);
-	shared_unmap(&change->timers);
 }
 
 /* In its own place in the tables; what was there is given back. */

@@ -31,8 +31,9 @@ struct tables_change {
 };
 
 /*
- * Gets the memory for what the policy of this image needs. 0, or -1 with
- * errno; what is in use is as it was in either case, but for its place.
+ * Gets the memory for what the policy of this image needs. -1 with errno, and
+ * nothing has changed; or 0, and tables_take must follow: there are as many
+ * sessions as it needs already, and no other table has room for them yet.
  */
 int tables_prepare(struct parent *parent, struct tables_change *change,
     const struct image *image);
@@ -43,8 +44,5 @@ int tables_prepare(struct parent *parent, struct tables_change *change,
  */
 void tables_take(struct parent *parent, struct tables_change *change,
     const struct image *former);
-
-/* Or gives it back. */
-void tables_drop(struct tables_change *change);
 
 #endif

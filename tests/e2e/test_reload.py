@@ -100,6 +100,24 @@ def test_what_cannot_be_bound_changes_nothing(mux_factory):
     assert mux.request("dog", b"x", addr="127.0.0.9") == (OK, b"x")
 
 
+@root_only
+def test_what_cannot_be_listened_on_changes_nothing(mux_factory):
+    """Without root two can be bound of which one can be listened on. The
+    tables are no larger then, none of them."""
+    cat, dog = (service(name, "exec /bin/cat", user="self")
+                for name in ("cat", "dog"))
+    mux = mux_factory(cat, user="nobody", listen=("::1",),
+                      admission=("allow any", "pending 4"))
+    free = status(mux)["free"]
+    since = mux.ask_to_reload(
+        text_of(mux, dog, root=False, listen=("::1", "127.0.0.9", "0.0.0.0"),
+                admission=("allow any", "pending 400")))
+    assert mux.wait_log("reload-failed", since=since)["reason"] == "listen"
+    assert mux.logs("listen", since, addr="0.0.0.0")
+    assert status(mux)["free"] == free
+    assert mux.request("cat", b"x", addr="::1") == (OK, b"x")
+
+
 def test_a_parser_that_cannot_start_changes_nothing(mux_factory):
     mux = mux_factory(CAT)
     since = mux.ask_to_reload(
