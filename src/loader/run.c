@@ -221,7 +221,9 @@ loader_cancel(struct loader_job *job)
 {
 	int error = errno;
 
-	kill(job->pid, SIGKILL);
+	/* One that was reaped has no number: 0 would be our own group's. */
+	if (job->pid > 0)
+		kill(job->pid, SIGKILL);
 	fd_close(&job->channel);
 	errno = error;
 }

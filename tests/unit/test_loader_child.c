@@ -92,6 +92,32 @@ test_child(void **state)
 	close(inherited);
 }
 
+/* What it left is thrown away; nobody else is killed for it. */
+static void
+test_cancel_of_one_that_was_reaped(void **state)
+{
+	struct loader_job job = { .pid = 0 };
+	int ends[2];
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	job.channel = ends[0];
+	pid = fork();
+	if (pid == 0) {
+		/* A group of its own: it could be killed. */
+		(void)setpgid(0, 0);
+		loader_cancel(&job);
+		_exit(job.channel == -1 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void
 test_timeout(void **state)
 {
@@ -218,6 +244,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child),
+		cmocka_unit_test(test_cancel_of_one_that_was_reaped),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_async),
 		cmocka_unit_test(test_forged),
