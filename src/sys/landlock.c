@@ -52,7 +52,7 @@ static const struct {
 	{ 1, { .files = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 } },
 	{ LANDLOCK_ABI_REFER, { .files = LANDLOCK_ACCESS_FS_REFER } },
 	{ 3, { .files = LANDLOCK_ACCESS_FS_TRUNCATE } },
-	{ 4, { .network = NETWORK } },
+	{ LANDLOCK_ABI_TCP, { .network = NETWORK } },
 	{ 5, { .files = LANDLOCK_ACCESS_FS_IOCTL_DEV } },
 	{ LANDLOCK_ABI_SCOPES, { .scopes = SCOPES } },
 };
@@ -136,6 +136,24 @@ landlock_deny_all(void)
 		return -1;
 	}
 	fd = create_ruleset(&attr);
+	if (fd == -1)
+		return -1;
+	result = landlock_enter(fd);
+	close_keeping_errno(fd);
+	return result;
+}
+
+int
+landlock_forbid_tcp(void)
+{
+	int result;
+	int fd;
+
+	if (landlock_abi() < LANDLOCK_ABI_TCP) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	fd = create_ruleset(&(struct ruleset_attr){ .network = NETWORK });
 	if (fd == -1)
 		return -1;
 	result = landlock_enter(fd);

@@ -12,6 +12,8 @@
 #define LANDLOCK_ABI_REFER 2
 /* Since this ABI (Linux 6.2) it can keep a file from being truncated. */
 #define LANDLOCK_ABI_TRUNCATE 3
+/* Since this ABI (Linux 6.7) TCP can be forbidden. */
+#define LANDLOCK_ABI_TCP 4
 /* Since this ABI (Linux 6.12) signals and abstract sockets stay inside. */
 #define LANDLOCK_ABI_SCOPES 6
 
@@ -26,6 +28,13 @@ int landlock_abi(void);
  * landlock_restrict_self(2) say.
  */
 int landlock_deny_all(void);
+
+/*
+ * From now on the caller and all that come of it may neither connect(2) nor
+ * bind(2) a TCP socket. 0, or -1 with errno: EOPNOTSUPP if the kernel's ABI is
+ * below LANDLOCK_ABI_TCP.
+ */
+int landlock_forbid_tcp(void);
 
 /*
  * A ruleset that takes away nothing but reaching out of its domain: whoever

@@ -5,20 +5,17 @@
  */
 #include "sys/room.h"
 
-#include "sys/channel.h"
 #include "sys/fd.h"
+#include "sys/namespace.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
@@ -134,7 +131,7 @@ room_verify_root(void)
 
 /* The descriptors are opened before the root, and /proc with it, goes. */
 static int
-make_namespaces(int fds[ROOM_NAMESPACES])
+make_namespaces(int fds[])
 {
 	if (unshare(namespace_flags()) != 0)
 		return -1;
@@ -148,84 +145,6 @@ make_namespaces(int fds[ROOM_NAMESPACES])
 	return room_verify_root();
 }
 
-/* The helper: all of them and 0, or none and errno. */
-static _Noreturn void
-send_namespaces(int end)
-{
-	int fds[ROOM_NAMESPACES];
-	int32_t error = 0;
-	size_t count = ROOM_NAMESPACES;
-
-	if (make_namespaces(fds) != 0) {
-		error = errno;
-		count = 0;
-	}
-	_exit(channel_send(end, &error, sizeof(error), fds, count) != 0);
-}
-
-/* Takes what the helper sends; it is our own code, but may have died. */
-static int
-receive_namespaces(int end, int fds[ROOM_NAMESPACES])
-{
-	int32_t error = 0;
-	union {
-		char bytes[CMSG_SPACE(ROOM_NAMESPACES * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec part = { .iov_base = &error, .iov_len = sizeof(error) };
-	struct msghdr message = { .msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
-	ssize_t length = recvmsg(end, &message, MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-
-	if (length < 0)
-		return -1;
-	if ((size_t)length != sizeof(error)) {
-		errno = ECHILD;
-		return -1;
-	}
-	if (error != 0) {
-		errno = error;
-		return -1;
-	}
-	/* At the descriptor limit a message arrives without them. */
-	if ((message.msg_flags & MSG_CTRUNC) != 0 || rights == NULL ||
-	    rights->cmsg_len != CMSG_LEN(ROOM_NAMESPACES * sizeof(int))) {
-		errno = EMFILE;
-		return -1;
-	}
-	memcpy(fds, CMSG_DATA(rights), ROOM_NAMESPACES * sizeof(int));
-	return 0;
-}
-
-static int
-prepare_full(int fds[ROOM_NAMESPACES])
-{
-	int ends[2];
-	pid_t helper;
-	int result = -1;
-
-	if (channel_pair(ends) != 0)
-		return -1;
-	helper = fork();
-	if (helper == 0)
-		send_namespaces(ends[1]);
-	fd_close(&ends[1]);
-	if (helper > 0) {
-		int error;
-
-		result = receive_namespaces(ends[0], fds);
-		error = errno;
-		while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
-			continue;
-		errno = error;
-	}
-	fd_close(&ends[0]);
-	return result;
-}
-
 int
 room_prepare(struct room *room, enum room_kind kind)
 {
@@ -234,7 +153,8 @@ room_prepare(struct room *room, enum room_kind kind)
 		room->namespaces[i] = -1;
 	if (kind != ROOM_FULL)
 		return 0;
-	return prepare_full(room->namespaces);
+	return namespaces_make(
+	    make_namespaces, room->namespaces, ROOM_NAMESPACES);
 }
 
 void

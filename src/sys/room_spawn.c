@@ -7,16 +7,15 @@
 #include "sys/room.h"
 
 #include "core/step.h"
+#include "sys/namespace.h"
 #include "sys/spawn.h"
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* A sanitizer reports on stderr; otherwise a parser has nothing to say. */
@@ -38,45 +37,17 @@ struct start {
 	gid_t gid;
 };
 
-static int
-write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t length;
-
-	if (fd < 0)
-		return -1;
-	length = write(fd, text, strlen(text));
-	(void)close(fd);
-	return length == (ssize_t)strlen(text) ? 0 : -1;
-}
-
-/* The one id there is keeps its number: nobody is root in there. */
-static int
-write_map(const char *path, unsigned id)
-{
-	char line[2 * ID_BYTES + 3];
-
-	(void)snprintf(line, sizeof(line), "%u %u 1", id, id);
-	return write_file(path, line);
-}
-
 /*
- * Files of a process that is not dumpable belong to root, so it is made so
- * for this moment. The exec that follows would take all capabilities from a
- * uid that is not 0, but for ambient ones: the two that the parser needs to
- * build its room with, and then drops. Set from nothing: libcap-ng would ask
- * /proc for what process 1 has, which is not this one. And it may remember the
- * parent's pid, as a plain clone tells it nothing: pid 0 is whoever calls.
+ * The exec that follows would take all capabilities from a uid that is not 0,
+ * but for ambient ones: the two that the parser needs to build its room with,
+ * and then drops. Set from nothing: libcap-ng would ask /proc for what process
+ * 1 has, which is not this one. And it may remember the parent's pid, as a
+ * plain clone tells it nothing: pid 0 is whoever calls.
  */
 static int
 enter_user_namespace(const struct start *start)
 {
-	if (prctl(PR_SET_DUMPABLE, 1) != 0 ||
-	    write_file("/proc/self/setgroups", "deny") != 0 ||
-	    write_map("/proc/self/uid_map", start->uid) != 0 ||
-	    write_map("/proc/self/gid_map", start->gid) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 0) != 0)
+	if (namespace_map_ids(start->uid, start->gid) != 0)
 		return -1;
 	/* The parent may have asked libcap-ng about itself: it remembers. */
 	capng_setpid(0);
