@@ -167,7 +167,7 @@ class Launcher:
     def __init__(self, kind="base", in_launcher=(), in_child=(), user=None,
                  block=None, seals=SEALS, preexec=None, under=(), words=(),
                  channel_type=socket.SOCK_SEQPACKET, family=socket.AF_INET,
-                 **keys):
+                 network_fd=None, **keys):
         self.channel, end = socket.socketpair(socket.AF_UNIX, channel_type)
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.channel.settimeout(OPEN_LIMIT)
@@ -179,7 +179,10 @@ class Launcher:
             argv += ["-l", failure]
         for failure in in_child:
             argv += ["-c", failure]
+        if network_fd is not None:
+            argv += ["-n", str(network_fd)]
         argv += [str(fd) for fd in fds]
+        fds += (network_fd,) if network_fd is not None else ()
         options = {} if user is None else {
             "user": user, "group": user, "extra_groups": []}
         self.process = subprocess.Popen(

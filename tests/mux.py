@@ -604,16 +604,17 @@ class Mux:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def run_tcpmuxd(text, *args, netns=None, env=None, user=None, timeout=30):
+def run_tcpmuxd(text, *args, netns=None, env=None, user=None, timeout=30,
+                under=()):
     """For a tcpmuxd that is to end by itself (-t, -T, a bad policy).
 
     Returns the CompletedProcess with text output. A text of None gives it no
-    policy.
+    policy. under: words of a command that starts it.
     """
     with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-") as directory:
         os.chmod(directory, 0o755)
         _give_to(directory, user)
-        words = [program("tcpmuxd"), *args]
+        words = [*under, program("tcpmuxd"), *args]
         if text is not None:
             words += ["-f", write_policy(directory, text, user)]
         options = _identity(user)

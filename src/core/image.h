@@ -215,6 +215,11 @@ enum image_penalty {
 	IMAGE_PENALTIES,
 };
 
+/* What the machine has for `network none`, beside the filter. */
+#define IMAGE_WALL_NAMESPACE 0x01u /* an empty one */
+#define IMAGE_WALL_LANDLOCK 0x02u /* no TCP */
+#define IMAGE_WALLS 0x03u
+
 /* What the policy says once. */
 struct image_global {
 	struct image_text file; /* the policy's main file */
@@ -240,7 +245,7 @@ struct image_global {
 	uint8_t count_by_v4, count_by_v6; /* bits that tell sources apart */
 	uint8_t log_addresses; /* enum image_addresses */
 	uint8_t drops_in_kernel;
-	uint8_t unused;
+	uint8_t walls; /* IMAGE_WALL_*: all that `network none` has */
 };
 
 enum image_section {

@@ -29,3 +29,30 @@ policy_check_confinement(struct policy_parser *parser)
 		    "'syscalls stdio' leaves 'new-privileges' nothing to work "
 		    "with");
 }
+
+void
+policy_take_network(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	struct policy_service *service = parser->service;
+	uint32_t network = 0;
+
+	if (!policy_choice(
+		parser, &line->words[1], policy_network_words, &network))
+		return;
+	service->network = (enum image_network)network;
+	service->network_place = line->words[1].place;
+	service->is_network_if_available = false;
+	if (line->count == 2)
+		return;
+	if (!policy_text_is(line->words[2].text, POLICY_IF_AVAILABLE))
+		policy_complain(parser, line->words[2].place,
+		    "'%.*s' does not belong here: write 'network any' or "
+		    "'network none [if-available]'",
+		    SHOWN(line->words[2].text));
+	else if (service->network == IMAGE_NETWORK_ANY)
+		policy_complain(parser, line->words[2].place,
+		    "'network any' takes nothing away: it is always available");
+	else
+		service->is_network_if_available = true;
+}

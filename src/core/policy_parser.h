@@ -415,5 +415,7 @@ void policy_take_new_privileges(
 void policy_check_confinement(struct policy_parser *parser);
 void policy_take_syscalls(
     struct policy_parser *parser, const struct policy_line *line);
+void policy_take_network(
+    struct policy_parser *parser, const struct policy_line *line);
 
 #endif

@@ -132,5 +132,6 @@ void policy_show_hours(struct policy_printer *printer);
 void policy_show_filesystem(struct policy_printer *printer);
 void policy_show_log(struct policy_printer *printer);
 void policy_show_syscalls(struct policy_printer *printer);
+void policy_show_network(struct policy_printer *printer);
 
 #endif

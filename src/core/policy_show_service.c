@@ -349,3 +349,15 @@ policy_show_filesystem(struct policy_printer *printer)
 		printer_end(printer);
 	}
 }
+
+void
+policy_show_network(struct policy_printer *printer)
+{
+	const struct policy_service *service = printer->service;
+
+	printer_begin(printer);
+	printer_plain(printer, policy_network_words[service->network]);
+	if (service->is_network_if_available)
+		printer_plain(printer, POLICY_IF_AVAILABLE);
+	printer_end(printer);
+}

@@ -109,9 +109,10 @@ static const struct policy_row rows[] = {
 	    "filesystem read|write|exec PATH ... [if-available] or filesystem "
 	    "any",
 	    policy_take_filesystem, policy_show_filesystem },
+	PROGRAM("network", 1, 2, "network any or network none [if-available]",
+	    policy_take_network, policy_show_network),
 	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
-	LATER("network", SERVICE),
 	LATER("isolate", SERVICE),
 
 	/* top level */

@@ -25,6 +25,7 @@
 #include "launcher/filter.h"
 #include "sys/drop.h"
 #include "sys/landlock.h"
+#include "sys/namespace.h"
 
 #define SESSION_KEYRING ((unsigned long)KEY_SPEC_SESSION_KEYRING)
 #define BIT(capability) (UINT64_C(1) << (capability))
@@ -42,10 +43,17 @@ static const uint64_t common_capabilities =
     BIT(CAP_SYS_RESOURCE) | /* give it more than tcpmuxd has */
     BIT(CAP_DAC_READ_SEARCH); /* chdir where only the user may look */
 
-static const char *const kind_words[] = {
-	[BASE_COMMON] = "base",
-	[BASE_FULL] = "full",
-	[BASE_SELF] = "self",
+static const struct {
+	const char *word;
+	enum base_kind kind;
+	bool is_offline;
+} kinds[] = {
+	{ "base", BASE_COMMON, false },
+	{ "full", BASE_FULL, false },
+	{ "self", BASE_SELF, false },
+	{ "base-offline", BASE_COMMON, true },
+	{ "full-offline", BASE_FULL, true },
+	{ "self-offline", BASE_SELF, true },
 };
 
 static int
@@ -85,7 +93,14 @@ check_channel(void)
 	return type == SOCK_SEQPACKET ? 0 : fail(EPROTOTYPE);
 }
 
-/* 0 and 1 /dev/null, 2 at least that; 3, 4 and 5 as given; nothing else. */
+static bool
+has_wall(const struct base *base, uint8_t wall)
+{
+	return base->is_offline &&
+	    (image_global(&base->image)->walls & wall) != 0;
+}
+
+/* 0 and 1 /dev/null, 2 at least that; 3 to 6 as given; nothing else. */
 static int
 place_descriptors(struct base *base)
 {
@@ -102,7 +117,7 @@ place_descriptors(struct base *base)
 	if ((null_fd != 0 && dup3(null_fd, 0, O_CLOEXEC) == -1) ||
 	    dup3(0, 1, O_CLOEXEC) == -1)
 		return -1;
-	return close_range(BASE_STATUS_FD + 1, ~0U, 0);
+	return close_range(BASE_NETWORK_FD + 1, ~0U, 0);
 }
 
 /*
@@ -277,16 +292,51 @@ prepare_landlock(struct base *base)
 static int
 enter_filters(struct base *base)
 {
+	const struct image_global *global = image_global(&base->image);
+
 	base->filters = 0;
 	if (base->kind != BASE_COMMON)
 		return 0;
 	base->filters = 1U << IMAGE_FILTER_DEFAULT;
+	if (base->is_offline)
+		base->filters |= 1U << IMAGE_FILTER_OFFLINE;
 	/* A policy without such a service has no such program. */
-	if (image_global(&base->image)->filters[IMAGE_FILTER_DEFAULT].count ==
-	    0)
+	for (int i = 0; i < IMAGE_FILTERS_COUNT; i++)
+		if ((base->filters >> i & 1) != 0 &&
+		    global->filters[i].count == 0)
+			return 0;
+	if (drop_new_privileges() != 0)
+		return -1;
+	return filters_enter(base, base->filters);
+}
+
+/*
+ * For all of its services, by inheritance; without root it was started in a
+ * namespace already. No other base has the descriptor.
+ */
+static int
+leave_network(struct base *base)
+{
+	const bool has_namespace = has_wall(base, IMAGE_WALL_NAMESPACE);
+
+	if (has_namespace && base->kind != BASE_SELF &&
+	    namespace_join_network(BASE_NETWORK_FD) != 0)
+		return -1;
+	if (close_range(BASE_NETWORK_FD, BASE_NETWORK_FD, 0) != 0)
+		return -1;
+	return has_namespace ? namespace_verify_network() : 0;
+}
+
+/* A session's own socket is of another namespace: it must stay what it is. */
+static int
+forbid_tcp(struct base *base)
+{
+	if (!has_wall(base, IMAGE_WALL_LANDLOCK))
 		return 0;
-	return drop_new_privileges() == 0 ? filters_enter(base, base->filters)
-					  : -1;
+	/* Whose services may come to new privileges has CAP_SYS_ADMIN. */
+	if (base->kind != BASE_FULL && drop_new_privileges() != 0)
+		return -1;
+	return landlock_forbid_tcp();
 }
 
 /* In this order: what a later row needs, no earlier one takes away. */
@@ -299,6 +349,7 @@ static const struct {
 	{ STEP_SIGNALS, reset_signals },
 	{ STEP_PROCESS_GROUP, lead_session },
 	{ STEP_IMAGE, take_image },
+	{ STEP_NAMESPACES, leave_network },
 	{ STEP_CHDIR, leave_directory },
 	{ STEP_KEYRING, leave_keyring },
 	{ STEP_BOUNDING_SET, cut_bounding_set },
@@ -306,19 +357,21 @@ static const struct {
 	{ STEP_DUMPABLE, close_memory },
 	/* A change of credentials would take it away once more. */
 	{ STEP_PROCESS_GROUP, die_with_parent },
+	{ STEP_LANDLOCK, forbid_tcp },
 	{ STEP_LANDLOCK, prepare_landlock },
 	{ STEP_FILTER, enter_filters },
 };
 
 static int
-find_kind(enum base_kind *kind, const char *word)
+find_kind(struct base *base, const char *word)
 {
-	const int count = sizeof(kind_words) / sizeof(kind_words[0]);
+	const size_t count = sizeof(kinds) / sizeof(kinds[0]);
 
-	for (int i = 0; word != NULL && i < count; i++) {
-		if (strcmp(word, kind_words[i]) != 0)
+	for (size_t i = 0; word != NULL && i < count; i++) {
+		if (strcmp(word, kinds[i].word) != 0)
 			continue;
-		*kind = (enum base_kind)i;
+		base->kind = kinds[i].kind;
+		base->is_offline = kinds[i].is_offline;
 		return 0;
 	}
 	return fail(EINVAL);
@@ -343,7 +396,7 @@ base_build(struct base *base, const char *kind_word)
 
 	if (fcntl(BASE_STATUS_FD, F_SETFD, FD_CLOEXEC) != 0)
 		return false;
-	if (find_kind(&base->kind, kind_word) != 0)
+	if (find_kind(base, kind_word) != 0)
 		failed = STEP_ARGUMENTS;
 	for (size_t i = 0;
 	     failed == STEP_NONE && i < sizeof(steps) / sizeof(steps[0]); i++)

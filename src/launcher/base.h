@@ -18,10 +18,13 @@ enum base_kind {
 	BASE_SELF, /* "self": tcpmuxd without root: nobody to become */
 };
 
+/* Behind each of these words there may be "-offline": for `network none`. */
+
 /* What the parent gives the launcher, beside stderr. */
 #define BASE_CHANNEL_FD 3
 #define BASE_IMAGE_FD 4
 #define BASE_STATUS_FD 5
+#define BASE_NETWORK_FD 6 /* offline, root, and IMAGE_WALL_NAMESPACE */
 
 /* What it has once it stands. */
 #define BASE_NULL_FD 0 /* /dev/null; so is 1 */
@@ -29,6 +32,7 @@ enum base_kind {
 
 struct base {
 	enum base_kind kind;
+	bool is_offline;
 	struct image image;
 	uint64_t capabilities; /* all that tcpmuxd has */
 	unsigned securebits; /* as inherited */

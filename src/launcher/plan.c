@@ -41,6 +41,8 @@ check_base(const struct base *base, const struct image_service *service)
 	if (base->kind != BASE_FULL &&
 	    ((service->flags & kept) != 0 || service->capabilities != 0))
 		return refuse(EPERM);
+	if ((service->network == IMAGE_NETWORK_NONE) != base->is_offline)
+		return refuse(EPERM);
 	/* What all inherit, none can do without. */
 	if ((base->filters & ~filters) != 0)
 		return refuse(EPERM);

@@ -10,7 +10,7 @@
 void
 build_init(struct build *build)
 {
-	*build = (struct build){ .global.unused = 0 };
+	*build = (struct build){ .global.walls = 0 };
 	table_put(&build->strings, "", 0);
 }
 

@@ -100,6 +100,8 @@ void load_exec(struct load *load, const struct policy_service *from,
     struct image_service *to);
 void load_env(struct load *load, const struct policy_service *from,
     const struct account *account, struct image_service *to);
+/* Whether it can have `network none`, and by what. */
+void load_network(struct load *load, const struct policy_service *from);
 /* The programs that judge its services' system calls. */
 void load_filters(struct load *load);
 /* What it may use of the machine, and how it is scheduled. */

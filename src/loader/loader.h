@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include "loader/machine.h"
+
 /*
  * The loader makes a policy file into an image: reads, parses, looks up users,
  * groups and paths, all that can be slow or hang. So it runs in a child of
@@ -21,6 +23,7 @@ struct loader_options {
 	uint64_t capabilities; /* of whom it is for: loader_start looks */
 	bool wants_text; /* of the policy (core/policy_print.h), in place of
 			    the image, which is made and checked all the same */
+	struct machine machine; /* filled in by loader_start's child */
 };
 
 /*

@@ -171,6 +171,7 @@ load_service(struct load *load, const struct policy_service *from)
 	} else {
 		put_program_values(load, from, &service);
 		load_lasting(load, from, &service);
+		load_network(load, from);
 		load_who(load, from, &service, &account);
 		load_limits(load, from, &service);
 		load_exec(load, from, &service);

@@ -15,6 +15,7 @@
 #include "parent/programs.h"
 #include "sys/fd.h"
 #include "sys/memfd.h"
+#include "sys/namespace.h"
 
 int
 edition_open(struct edition *edition, int image_fd)
@@ -78,6 +79,17 @@ make_room(struct parent *parent, struct edition *edition, bool is_first)
 	return room_prepare(&parent->room, edition->room);
 }
 
+/* The same for all launchers of `network none`; made when first wanted. */
+static int
+make_network(struct parent *parent, const struct edition *edition)
+{
+	if (!parent->is_root || parent->network_fd >= 0 ||
+	    (image_global(&edition->image)->walls & IMAGE_WALL_NAMESPACE) == 0)
+		return 0;
+	parent->network_fd = namespace_make_network();
+	return parent->network_fd < 0 ? -1 : 0;
+}
+
 const char *
 edition_prepare(
     struct parent *parent, struct edition *edition, struct edition *former)
@@ -96,6 +108,8 @@ edition_prepare(
 	edition_inherit(parent, edition, former);
 	if (make_room(parent, edition, former == NULL) != 0)
 		return "room";
+	if (make_network(parent, edition) != 0)
+		return "network";
 	edition->parser_fd = open_parser(edition, former);
 	return edition->parser_fd < 0 ? "program" : NULL;
 }

@@ -22,6 +22,9 @@ enum launcher_kind {
 	LAUNCHER_BASE, /* root; no bounding set, `syscalls default` */
 	LAUNCHER_FULL, /* root; for what keeps more than these leave */
 	LAUNCHER_SELF, /* not root: ids stay as they are */
+	LAUNCHER_BASE_OFFLINE, /* the same three for `network none` */
+	LAUNCHER_FULL_OFFLINE,
+	LAUNCHER_SELF_OFFLINE,
 	LAUNCHER_KINDS,
 };
 
@@ -69,6 +72,9 @@ launch_index(uint32_t side, enum launcher_kind kind)
 {
 	return side * LAUNCHER_KINDS + kind;
 }
+
+/* How many launchers a side's edition needs. */
+uint32_t launch_count(const struct parent *parent, uint32_t side);
 
 /* Which launcher a service comes from. */
 enum launcher_kind

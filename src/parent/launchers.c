@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,16 +19,23 @@
 #include "sys/channel.h"
 #include "sys/fd.h"
 #include "sys/log.h"
+#include "sys/namespace.h"
 #include "sys/spawn.h"
 
 static const char *const modes[LAUNCHER_KINDS] = {
 	[LAUNCHER_BASE] = "base",
 	[LAUNCHER_FULL] = "full",
 	[LAUNCHER_SELF] = "self",
+	[LAUNCHER_BASE_OFFLINE] = "base-offline",
+	[LAUNCHER_FULL_OFFLINE] = "full-offline",
+	[LAUNCHER_SELF_OFFLINE] = "self-offline",
 };
 
-enum launcher_kind
-launch_kind(const struct parent *parent, const struct image_service *service)
+#define ONLINE_KINDS LAUNCHER_BASE_OFFLINE
+
+/* As if every service had a network. */
+static enum launcher_kind
+online_kind(const struct parent *parent, const struct image_service *service)
 {
 	const uint8_t needs_full =
 	    IMAGE_SERVICE_NEW_PRIVILEGES | IMAGE_SERVICE_CAPABILITIES_ALL;
@@ -38,6 +46,39 @@ launch_kind(const struct parent *parent, const struct image_service *service)
 	    service->syscalls != IMAGE_SYSCALLS_DEFAULT)
 		return LAUNCHER_FULL;
 	return LAUNCHER_BASE;
+}
+
+enum launcher_kind
+launch_kind(const struct parent *parent, const struct image_service *service)
+{
+	const enum launcher_kind kind = online_kind(parent, service);
+
+	if (service->network == IMAGE_NETWORK_ANY)
+		return kind;
+	return (enum launcher_kind)(kind + ONLINE_KINDS);
+}
+
+/* Of those that launch anything: bit n is kind n. */
+static unsigned
+needed_kinds(const struct parent *parent, uint32_t side)
+{
+	const struct image *image = &parent->editions[side].image;
+	uint32_t services = image_count(image, IMAGE_SERVICES);
+	unsigned kinds = 0;
+
+	for (uint32_t i = 0; i < services; i++) {
+		const struct image_service *service = image_service(image, i);
+
+		if (service->kind != IMAGE_KIND_TRAP)
+			kinds |= 1U << launch_kind(parent, service);
+	}
+	return kinds;
+}
+
+uint32_t
+launch_count(const struct parent *parent, uint32_t side)
+{
+	return (uint32_t)__builtin_popcount(needed_kinds(parent, side));
 }
 
 int
@@ -61,15 +102,14 @@ launch_init(struct parent *parent)
 void
 launch_want(struct parent *parent, uint32_t side)
 {
-	const struct image *image = &parent->editions[side].image;
-	uint32_t services = image_count(image, IMAGE_SERVICES);
+	const unsigned kinds = needed_kinds(parent, side);
 
-	for (uint32_t i = 0; i < services; i++) {
-		enum launcher_kind kind =
-		    launch_kind(parent, image_service(image, i));
+	for (uint32_t i = 0; i < LAUNCHERS; i++) {
+		struct launcher *launcher = &parent->launchers.all[i];
 
-		parent->launchers.all[launch_index(side, kind)].is_wanted =
-		    true;
+		if (launcher->side == side)
+			launcher->is_wanted =
+			    (kinds >> launcher->kind & 1) != 0;
 	}
 }
 
@@ -120,33 +160,66 @@ add_backoff(struct parent *parent, struct launcher *launcher)
 	launcher->spawn_ms = parent->now_ms + launcher->backoff_ms;
 }
 
+/* Without root a namespace is made by who is to live in it. */
+static int
+map_ids(void *context)
+{
+	(void)context;
+	return namespace_map_ids(geteuid(), getegid());
+}
+
+/* What `network none` has beside a filter, as far as the machine has it. */
+static void
+add_network(const struct parent *parent, const struct launcher *launcher,
+    struct spawn *spawn, int fds[])
+{
+	const struct image *image = &parent->editions[launcher->side].image;
+
+	if (launcher->kind < ONLINE_KINDS ||
+	    (image_global(image)->walls & IMAGE_WALL_NAMESPACE) == 0)
+		return;
+	if (parent->is_root) {
+		fds[spawn->fd_count++] = parent->network_fd;
+		return;
+	}
+	spawn->clone_flags = CLONE_NEWUSER | CLONE_NEWNET;
+	spawn->prepare = map_ids;
+}
+
+static pid_t
+spawn_launcher(const struct parent *parent, const struct launcher *launcher,
+    int channel_fd, int status_fd)
+{
+	const char *const argv[] = { "tcpmuxd-launcher", modes[launcher->kind],
+		NULL };
+	int fds[4] = { channel_fd, parent->editions[launcher->side].image_fd,
+		status_fd };
+	struct spawn spawn = {
+		.program_fd = parent->launchers.program_fd,
+		.argv = argv,
+		.fds = fds,
+		.fd_count = 3,
+		.stderr_fd = STDERR_FILENO,
+		.has_nofile = true,
+		.nofile = parent->nofile,
+	};
+
+	add_network(parent, launcher, &spawn, fds);
+	return spawn_program(&spawn);
+}
+
 static void
 start(struct parent *parent, uint32_t index)
 {
 	struct launcher *launcher = &parent->launchers.all[index];
-	const char *const argv[] = { "tcpmuxd-launcher", modes[launcher->kind],
-		NULL };
 	int channel[2] = { -1, -1 };
 	int status[2] = { -1, -1 };
 	pid_t pid = -1;
 
 	if (channel_pair(channel) == 0 &&
 	    channel_want_sender(channel[0]) == 0 &&
-	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0) {
-		const int fds[] = { channel[1],
-			parent->editions[launcher->side].image_fd, status[1] };
-		const struct spawn spawn = {
-			.program_fd = parent->launchers.program_fd,
-			.argv = argv,
-			.fds = fds,
-			.fd_count = 3,
-			.stderr_fd = STDERR_FILENO,
-			.has_nofile = true,
-			.nofile = parent->nofile,
-		};
-
-		pid = spawn_program(&spawn);
-	}
+	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0)
+		pid = spawn_launcher(parent, launcher, channel[1], status[1]);
 	if (pid < 0 ||
 	    loop_add(&parent->loop, channel[0], EPOLLIN,
 		loop_token(TOKEN_LAUNCHER, index)) != 0 ||

@@ -68,6 +68,7 @@ struct parent {
 	uint32_t side; /* of the one in force */
 	uint32_t service_ids; /* given so far */
 	struct room room; /* the parsers' namespaces, once they are made */
+	int network_fd; /* owned; the empty one of services; -1: none yet */
 	struct listeners listeners;
 	struct sessions sessions;
 	struct source_table sources; /* who has how many, and did what */

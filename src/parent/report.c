@@ -162,7 +162,9 @@ tell_descriptors(const struct parent *parent)
 	uint64_t fixed = 64 + parent->listeners.count +
 	    3 * WORKERS_A_SEAT * ((uint64_t)global->parser_workers + 1);
 	uint64_t wanted = fixed + global->pending + LIMIT_LINGER_SLOTS +
-	    global->sessions + 2 * LIMIT_LAUNCHES_OPEN * LAUNCHERS;
+	    global->sessions +
+	    2 * LIMIT_LAUNCHES_OPEN * EDITION_SIDES *
+		launch_count(parent, parent->side);
 	struct rlimit limit = { 0 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
@@ -244,6 +246,34 @@ tell_drop(const struct parent *parent)
 			    "nothing, and who is shut out is still accepted");
 }
 
+/* Only `network none if-available` does without any of it. */
+static void
+tell_network(const struct parent *parent)
+{
+	const struct image *image = &parent->image;
+	uint8_t walls = image_global(image)->walls;
+	bool is_wanted = false;
+
+	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++)
+		if (image_service(image, i)->network == IMAGE_NETWORK_NONE)
+			is_wanted = true;
+	if (!is_wanted)
+		return;
+	log_begin(LOG_LEVEL_NOTICE, "network-none");
+	log_word(
+	    "namespace", (walls & IMAGE_WALL_NAMESPACE) != 0 ? "yes" : "no");
+	log_word("landlock", (walls & IMAGE_WALL_LANDLOCK) != 0 ? "yes" : "no");
+	log_end();
+	if ((walls & IMAGE_WALL_NAMESPACE) == 0)
+		tell_weaker("no network namespace: a filter of system calls is "
+			    "all that `network none` has");
+	if ((walls & IMAGE_WALL_LANDLOCK) == 0)
+		tell_weaker(
+		    "no Landlock rules for TCP (Linux 6.7): a service of "
+		    "`network none` can connect its own socket "
+		    "elsewhere");
+}
+
 void
 report_start(struct parent *parent)
 {
@@ -259,5 +289,6 @@ report_start(struct parent *parent)
 	tell_drop(parent);
 	tell_leftovers();
 	tell_room(parent);
+	tell_network(parent);
 	log_flush();
 }

@@ -128,6 +128,7 @@ start(const char *policy_path, bool is_verbose, bool is_debug)
 {
 	static struct parent parent = { .signal_fd = -1,
 		.diag_fd = -1,
+		.network_fd = -1,
 		.reload = { .job.channel = -1,
 		    .problems_fd = -1,
 		    .image_fd = -1 },

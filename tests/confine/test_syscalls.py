@@ -153,7 +153,8 @@ def test_clone3_is_not_there_by_default():
 
 @x86
 @pytest.mark.parametrize("keys", [
-    {}, EVERYTHING, {"kind": "full", "network": "none", "syscalls": "any"}],
+    {}, EVERYTHING,
+    {"kind": "full-offline", "network": "none", "syscalls": "any"}],
     ids=["inherited", "own", "offline"])
 def test_foreign_abis_kill(keys):
     """getpid by either gate; the numbers are 20 and 39."""

@@ -6,7 +6,7 @@
  *   chroot nice                                  the same
  *   umask (octal) caps (hexadecimal) flags (of image.h, hexadecimal)
  *   first=service stderr=log|null|socket
- *   syscalls=default|stdio|any network=none
+ *   syscalls=default|stdio|any network=none walls (of image.h, hexadecimal)
  *   arg env group                                one each, repeated
  *   rlimit                                       NUMBER:VALUE, repeated
  *   read write exec=PATH, and with a ? before =  what it may use of the files
@@ -32,6 +32,7 @@ static uint32_t gids[IMAGE_GROUPS_MAX];
 static struct image_instruction instructions[3 * IMAGE_FILTER_MAX];
 static uint32_t instruction_count;
 static struct image_range filters[IMAGE_FILTERS_COUNT];
+static uint8_t walls;
 static char strings[IMAGE_BYTES / 2];
 static uint32_t strings_used;
 static struct image_path paths[IMAGE_GRANTS_MAX + 1]; /* the program first */
@@ -167,6 +168,8 @@ set(const char *key, const char *value)
 		service.reply = IMAGE_REPLY_SERVICE;
 	else if (strcmp(key, "syscalls") == 0)
 		service.syscalls = (uint8_t)read_syscalls(value);
+	else if (strcmp(key, "walls") == 0)
+		walls = (uint8_t)number(value, 16);
 	else if (strcmp(key, "network") == 0)
 		service.network = IMAGE_NETWORK_NONE;
 	else if (strcmp(key, "stderr") == 0)
@@ -325,7 +328,8 @@ main(int argc, char *argv[])
 		.sources = 1,
 		.count_by_v4 = 32,
 		.count_by_v6 = 64,
-		.penalty_max_ms = 1 };
+		.penalty_max_ms = 1,
+		.walls = walls };
 	memcpy(header->global.filters, filters, sizeof(filters));
 	put_sections(header);
 	error = image_init(&image, bytes, header->size);

@@ -1,8 +1,8 @@
 /*
  * Becomes a launcher as the parent would have started it, in a kernel that
  * fails it:
- *   launcher-start [-l|-c CALL[,ARG0]=ERRNO]... CHANNEL_FD IMAGE_FD STATUS_FD
- *       PROGRAM KIND
+ *   launcher-start [-l|-c CALL[,ARG0]=ERRNO]... [-n NETWORK_FD] CHANNEL_FD
+ *       IMAGE_FD STATUS_FD PROGRAM KIND
  * -l: in the launcher itself this system call (with this first argument)
  * returns that error; -c: in what it launches, up to and with its exec. 0
  * makes it lie: it says that it was done, and does nothing. The answers come
@@ -208,23 +208,26 @@ aside(const char *text)
 int
 main(int argc, char *argv[])
 {
-	int given[3];
+	int given[4] = { [3] = -1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "+l:c:")) != -1) {
-		if (option != 'l' && option != 'c')
+	while ((option = getopt(argc, argv, "+l:c:n:")) != -1) {
+		if (option == 'n')
+			given[3] = aside(optarg);
+		else if (option == 'l' || option == 'c')
+			add_failure(optarg, option == 'l');
+		else
 			exit(2);
-		add_failure(optarg, option == 'l');
 	}
 	argv += optind;
 	if (argc - optind != 5)
 		errx(2, "three descriptors, a program, a kind");
 	for (int i = 0; i < 3; i++)
 		given[i] = aside(argv[i]);
-	for (int i = 0; i < 3; i++)
-		if (dup2(given[i], 3 + i) == -1)
+	for (int i = 0; i < 4; i++)
+		if (given[i] != -1 && dup2(given[i], 3 + i) == -1)
 			err(2, "dup2");
-	if (close_range(6, ~0U, 0) != 0)
+	if (close_range(given[3] == -1 ? 6 : 7, ~0U, 0) != 0)
 		err(2, "close_range");
 	if (failure_count > 0) {
 		int end = start_answering();

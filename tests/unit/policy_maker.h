@@ -395,6 +395,7 @@ DRAW_CHOICE(stderr, "log", "null", "socket")
 DRAW_CHOICE(leftovers, "kill", "keep")
 /* Not stdio: new-privileges could be beside it. */
 DRAW_CHOICE(syscalls, "default", "any")
+DRAW_CHOICE(network, "any", "none", "none if-available")
 
 static inline void
 draw_count_by(struct maker *maker)
@@ -727,6 +728,7 @@ static const struct maker_row {
 	{ "new-privileges", SERVICES, 0, 1, draw_nothing },
 	{ "leftovers", SERVICES, 0, 1, draw_leftovers },
 	{ "syscalls", SERVICES, 0, 1, draw_syscalls },
+	{ "network", SERVICES, 0, 1, draw_network },
 	{ "keepalive", SERVICES, 0, 1, draw_keepalive },
 	{ "lifetime", SERVICES, 0, 1, draw_lifetime },
 	{ "idle", SERVICES, 0, 1, draw_lifetime },

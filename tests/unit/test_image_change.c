@@ -219,7 +219,7 @@ GLOBAL_CHANGE(odd_addresses, global->log_addresses = 3)
 GLOBAL_CHANGE(odd_log_limit, global->log_limit.period_ms = 1)
 GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
 GLOBAL_CHANGE(odd_drop, global->drops_in_kernel = 2)
-GLOBAL_CHANGE(odd_byte, global->unused = 1)
+GLOBAL_CHANGE(odd_walls, global->walls = 4)
 GLOBAL_CHANGE(exempt_beyond, global->exempt.first = 9)
 GLOBAL_CHANGE(no_sources, global->sources = 0)
 GLOBAL_CHANGE(long_v4, global->count_by_v4 = 33)
@@ -459,7 +459,7 @@ static const struct change changes[] = {
 	{ "log limit", odd_log_limit, IMAGE_BAD_VALUE },
 	{ "facility", odd_facility, IMAGE_BAD_VALUE },
 	{ "drop-in-kernel", odd_drop, IMAGE_BAD_VALUE },
-	{ "unused", odd_byte, IMAGE_BAD_VALUE },
+	{ "walls", odd_walls, IMAGE_BAD_VALUE },
 	{ "exempt beyond", exempt_beyond, IMAGE_BAD_RANGE },
 	{ "no sources", no_sources, IMAGE_BAD_VALUE },
 	{ "long v4", long_v4, IMAGE_BAD_VALUE },

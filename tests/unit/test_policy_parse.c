@@ -159,6 +159,8 @@ service_by_default(void **state)
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KILL);
 	assert_int_equal(service->logged, IMAGE_LOGGED_ALL);
 	assert_int_equal(service->syscalls, IMAGE_SYSCALLS_DEFAULT);
+	assert_int_equal(service->network, IMAGE_NETWORK_ANY);
+	assert_false(service->is_network_if_available);
 	assert_int_equal(service->sessions, 64);
 	assert_int_equal(service->per_source, 0);
 	assert_int_equal(service->keepalive_s, 600);
@@ -260,7 +262,7 @@ service_as_written(void **state)
 	    "service \"a{b\" disabled {\n"
 	    "\tlifetime 2h\n\tidle 30d\n"
 	    "\tkeepalive off\n\tleftovers keep\n\tnew-privileges\n\tlog none\n"
-	    "\tsyscalls any\n"
+	    "\tsyscalls any\n\tnetwork none if-available\n"
 	    "\tcapabilities CAP_KILL cap_chown net_raw\n"
 	    "\tper-source 3\n\tsessions 9\n\tstderr socket\n"
 	    "\tenv \"A=b \\\"c\\\"\" B=\n\tumask 0027\n\tchdir /x\n"
@@ -282,6 +284,8 @@ service_as_written(void **state)
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KEEP);
 	assert_int_equal(service->logged, IMAGE_LOGGED_NONE);
 	assert_int_equal(service->syscalls, IMAGE_SYSCALLS_ANY);
+	assert_int_equal(service->network, IMAGE_NETWORK_NONE);
+	assert_true(service->is_network_if_available);
 	assert_int_equal(service->per_source, 3);
 	assert_int_equal(service->sessions, 9);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_SOCKET);

@@ -202,6 +202,7 @@ defaults_written_out(void **state)
 				    "\tlog all\n"
 				    "\tsyscalls default\n"
 				    "\tfilesystem any\n"
+				    "\tnetwork any\n"
 				    "}\n"
 				    "\nservice d disabled {\n"
 				    "\tallow any\n"
