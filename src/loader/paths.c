@@ -220,7 +220,8 @@ look_once(
 	if (path.length >= PATH_MAX || root.length >= PATH_MAX)
 		return (struct path_finding){ .problem = "too long" };
 	/* root NUL path want, the last of which becomes a NUL to look */
-	memcpy(key, root.bytes, root.length);
+	if (root.length > 0)
+		memcpy(key, root.bytes, root.length);
 	key[root.length] = '\0';
 	memcpy(of_path, path.bytes, path.length);
 	of_path[path.length] = (char)want;
