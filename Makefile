@@ -241,6 +241,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	done
 	install -m 644 policy/*.policy LICENSE $(wildcard *.md) $(D)$(DOCDIR)
 	install -m 644 policy/policy.d/*.policy $(D)$(DOCDIR)/policy.d
+	install -m 755 contrib/from-xinetd $(D)$(DOCDIR)
 	for name in tcpmux tcpmuxd; do install -m 644 \
 	    contrib/completions/$$name.bash $(D)$(BASHDIR)/$$name || exit 1; \
 	done
