@@ -1,6 +1,6 @@
 /*
- * Finds the two other programs of tcpmuxd.
- * Trusts the folder tcpmuxd itself was started from, and libexec.
+ * Opens the two programs of tcpmuxd that are its own processes.
+ * Trusts the folders that they are looked for in (sys/installed.h).
  * Never looks along PATH.
  */
 #include "parent/programs.h"
@@ -8,10 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "sys/installed.h"
 #include "sys/log.h"
 
 static int
@@ -21,36 +19,15 @@ open_program(const char *path)
 }
 
 static int
-open_beside_us(const char *name)
-{
-	char path[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
-	size_t folder;
-
-	if (length < 0)
-		return -1;
-	path[length] = '\0';
-	slash = strrchr(path, '/');
-	folder = slash == NULL ? 0 : (size_t)(slash - path) + 1;
-	if (folder + strlen(name) >= sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(path + folder, name, strlen(name) + 1);
-	return open_program(path);
-}
-
-static int
 open_installed(const char *name)
 {
 	char path[PATH_MAX];
-	int fd = open_beside_us(name);
+	int fd = -1;
 
-	if (fd >= 0)
-		return fd;
-	(void)snprintf(path, sizeof(path), "%s/%s", TCPMUXD_LIBEXEC, name);
-	return open_program(path);
+	for (int i = 0; i < INSTALLED_PLACES && fd == -1; i++)
+		if (installed_path(path, name, (enum installed_place)i) == 0)
+			fd = open_program(path);
+	return fd;
 }
 
 static int
