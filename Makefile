@@ -45,7 +45,8 @@ CPPFLAGS = -Isrc -D_GNU_SOURCE -DTCPMUXD_VERSION='"$(VERSION)"' \
 CFLAGS	= -std=c11 $(OPT) -fPIE $(WARN) $(HARDEN) $(SANFLAGS)
 LDFLAGS	= -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
 	  -Wl,--as-needed $(SANFLAGS)
-# parser and launcher live in an empty root: nothing to load at run time.
+# The parser lives in an empty root, the launcher copies itself for each
+# service, and a builtin has next to no calls: nothing to load at run time.
 # A sanitizer's runtime cannot be linked statically, so there they are not.
 ifeq ($(SANITIZE),1)
 STATIC	= $(LDFLAGS)
@@ -71,7 +72,7 @@ LIBS	= $(BUILD)/libsys.a $(BUILD)/libcore.a
 SODIUM	= -Wl,-Bstatic -lsodium -Wl,-Bdynamic
 
 PROGRAMS = $(BUILD)/tcpmuxd $(BUILD)/tcpmuxd-parser \
-	  $(BUILD)/tcpmuxd-launcher $(BUILD)/tcpmux
+	  $(BUILD)/tcpmuxd-launcher $(BUILD)/tcpmuxd-builtin $(BUILD)/tcpmux
 UNIT	= $(call programs,tests/unit/test_*.c)
 TOOLS	= $(call programs,tests/tools/*.c)
 PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/tools/preload/*.c))
@@ -86,7 +87,7 @@ SOURCES	= $(wildcard src/*/*.c)
 INPUTS	= $(filter %.o %.a,$^)
 
 .PHONY: all
-all: $(PROGRAMS)			## build the four programs
+all: $(PROGRAMS)			## build the five programs
 
 # --- trying it ---------------------------------------------------------------
 
@@ -133,6 +134,9 @@ $(BUILD)/tcpmuxd-parser: $(call objs,parser) $(LIBS)
 
 $(BUILD)/tcpmuxd-launcher: $(call objs,launcher) $(LIBS)
 	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lcap-ng
+
+$(BUILD)/tcpmuxd-builtin: $(call objs,builtin) $(LIBS)
+	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lseccomp
 
 $(BUILD)/tcpmux: $(call objs,client) $(LIBS)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(INPUTS) -lseccomp
@@ -235,7 +239,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -m 755 $(BUILD)/tcpmuxd $(D)$(SBINDIR)
 	install -m 755 $(BUILD)/tcpmux $(D)$(BINDIR)
 	install -m 755 $(BUILD)/tcpmuxd-parser $(BUILD)/tcpmuxd-launcher \
-	    $(D)$(LIBEXECDIR)
+	    $(BUILD)/tcpmuxd-builtin $(D)$(LIBEXECDIR)
 	for page in man/*.[158]; do \
 	    install -m 644 $$page $(D)$(MANDIR)/man$${page##*.} || exit 1; \
 	done

@@ -129,6 +129,7 @@ enum image_rlimit {
 enum image_kind {
 	IMAGE_KIND_EXEC, /* a program */
 	IMAGE_KIND_TRAP, /* nothing: whoever asks for it is penalised */
+	IMAGE_KIND_BUILTIN, /* a program of ours; argv[1] says which service */
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/builtin.h"
 #include "core/hours.h"
 
 /* The bytes that execve copies for these words, NULs included. */
@@ -53,6 +54,32 @@ check_exec(const struct image *image, const struct image_service *service)
 	    IMAGE_EXEC_BYTES_MAX)
 		return IMAGE_BAD_VALUE;
 	return is_env(image, service->env) ? IMAGE_OK : IMAGE_BAD_VALUE;
+}
+
+/* One that there is, without anything that it could not use. */
+static bool
+is_builtin(const struct image *image, const struct image_service *service)
+{
+	const uint8_t unusable =
+	    IMAGE_SERVICE_NEW_PRIVILEGES | IMAGE_SERVICE_CAPABILITIES_ALL;
+	enum builtin builtin;
+
+	return service->argv.count == 2 &&
+	    builtin_find(&builtin,
+		image_text(
+		    image, image_word(image, service->argv.first + 1))) &&
+	    service->capabilities == 0 && (service->flags & unusable) == 0 &&
+	    service->syscalls == IMAGE_SYSCALLS_DEFAULT;
+}
+
+static enum image_error
+check_builtin(const struct image *image, const struct image_service *service)
+{
+	const enum image_error error = check_exec(image, service);
+
+	if (error != IMAGE_OK)
+		return error;
+	return is_builtin(image, service) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }
 
 /* A trap has nothing that could be executed, and is nobody. */
@@ -230,11 +257,25 @@ is_filesystem(const struct image *image, const struct image_service *service)
 }
 
 static enum image_error
+check_kind(const struct image *image, const struct image_service *service)
+{
+	if (service->kind > IMAGE_KIND_BUILTIN)
+		return IMAGE_BAD_VALUE;
+	switch ((enum image_kind)service->kind) {
+	case IMAGE_KIND_EXEC:
+		return check_exec(image, service);
+	case IMAGE_KIND_TRAP:
+		return check_trap(image, service);
+	case IMAGE_KIND_BUILTIN:
+		return check_builtin(image, service);
+	}
+	return IMAGE_BAD_VALUE;
+}
+
+static enum image_error
 check_service(const struct image *image, const struct image_service *service)
 {
-	enum image_error error = service->kind == IMAGE_KIND_TRAP
-	    ? check_trap(image, service)
-	    : check_exec(image, service);
+	enum image_error error = check_kind(image, service);
 
 	if (error != IMAGE_OK)
 		return error;
@@ -257,7 +298,6 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->reply > IMAGE_REPLY_SERVICE ||
 	    service->stderr_to > IMAGE_STDERR_SOCKET ||
 	    service->leftovers > IMAGE_LEFTOVERS_KEEP ||
-	    service->kind > IMAGE_KIND_TRAP ||
 	    service->logged > IMAGE_LOGGED_NONE ||
 	    !is_confined(image, service) || !is_filesystem(image, service) ||
 	    service->rlimits_set >> IMAGE_RLIMITS != 0 ||

@@ -113,6 +113,7 @@ struct policy_service {
 	uint64_t given; /* bit of each directive in the parser's table */
 	bool is_disabled, is_unlisted, is_trap;
 	struct span exec; /* words: path and arguments; empty: not given */
+	struct word builtin; /* which; length 0: not given */
 	struct word argv0; /* length 0: not given */
 	struct word user; /* name, number, or `self` */
 	bool is_self, is_unsafe;

@@ -44,11 +44,12 @@ struct policy_printer;
 #define ROW_RULES 0x20u /* allow and deny are one list */
 #define ROW_LISTEN 0x40u
 #define ROW_PROGRAM 0x80u /* says something of a program: a trap has none */
+#define ROW_FOREIGN 0x100u /* the same of one that is not ours */
 
 struct policy_row {
 	const char *word;
 	uint8_t blocks; /* BLOCK_*, where it may stand */
-	uint8_t flags; /* ROW_* */
+	uint16_t flags; /* ROW_* */
 	uint8_t opens; /* the BLOCK_* it begins, or 0 */
 	uint16_t least, most; /* words behind the directive */
 	const char *usage;
@@ -93,14 +94,14 @@ struct policy_parser {
 	/* the block it stands in */
 	uint8_t outside; /* BLOCK_TOP, or BLOCK_INCLUDED */
 	uint8_t block; /* BLOCK_* */
-	uint8_t seen; /* ROW_* flags of its directives */
+	uint16_t seen; /* ROW_* flags of its directives */
 	const char *block_word;
 	struct place block_place; /* of its `{` */
 	uint32_t skipped; /* depth of blocks whose content is not looked at */
 	struct place skipped_place;
 	bool lacks_block; /* the line before should have ended with `{` */
 	struct place first[POLICY_ROWS_MAX]; /* of each row; line 0: none */
-	uint8_t seen_at_top;
+	uint16_t seen_at_top;
 
 	struct policy_service defaults;
 	struct policy_service *service; /* or &defaults */
@@ -387,6 +388,10 @@ void policy_check_filesystem(struct policy_parser *parser);
 /* policy_program.c: what the service's program is and runs as */
 void
 policy_take_exec(struct policy_parser *parser, const struct policy_line *line);
+/* Takes from a builtin what it may have inherited for nothing. */
+void policy_strip_builtin(struct policy_service *service);
+void policy_take_builtin(
+    struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_argv0(struct policy_parser *parser, const struct policy_line *line);
 void

@@ -101,6 +101,7 @@ void policy_show_log_limit(struct policy_printer *printer);
 void policy_show_services(struct policy_printer *printer);
 void policy_show_user(struct policy_printer *printer);
 void policy_show_exec(struct policy_printer *printer);
+void policy_show_builtin(struct policy_printer *printer);
 void policy_show_aliases(struct policy_printer *printer);
 void policy_show_argv0(struct policy_printer *printer);
 void policy_show_group(struct policy_printer *printer);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/builtin.h"
+
 enum {
 	ARGUMENTS_MAX = 256,
 	ENVIRONMENT_MAX = 256,
@@ -19,6 +21,25 @@ policy_take_exec(struct policy_parser *parser, const struct policy_line *line)
 {
 	policy_path(parser, &line->words[1]);
 	policy_store_words(parser, &parser->service->exec, line, ARGUMENTS_MAX);
+}
+
+void
+policy_take_builtin(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	uint32_t builtin = 0;
+
+	if (policy_choice(parser, &line->words[1], builtin_words, &builtin))
+		parser->service->builtin = line->words[1];
+}
+
+/* What it inherits and cannot use, it has not: rights above all. */
+void
+policy_strip_builtin(struct policy_service *service)
+{
+	service->env = service->capabilities = (struct span){ 0, 0 };
+	service->has_all_capabilities = service->has_new_privileges = false;
+	service->syscalls = IMAGE_SYSCALLS_DEFAULT;
 }
 
 void

@@ -81,9 +81,11 @@ policy_end_service(struct policy_parser *parser)
 	if ((parser->seen & ROW_KIND) == 0)
 		policy_complain(parser, place,
 		    "service '%.*s' does not say what it is: write 'exec "
-		    "PATH ...' or 'trap'",
+		    "PATH ...', 'builtin NAME' or 'trap'",
 		    SHOWN(name));
 	policy_rows_check_kind(parser);
+	if (service->builtin.text.length > 0)
+		policy_strip_builtin(parser->service);
 	policy_check_confinement(parser);
 	policy_check_filesystem(parser);
 	if (!service->is_trap && (parser->seen & ROW_USER) == 0 &&

@@ -31,6 +31,12 @@ policy_show_exec(struct policy_printer *printer)
 }
 
 void
+policy_show_builtin(struct policy_printer *printer)
+{
+	printer_word_line(printer, &printer->service->builtin);
+}
+
+void
 policy_show_trap(struct policy_printer *printer)
 {
 	if (printer->service->is_trap)

@@ -18,6 +18,12 @@
 	{ \
 		word, SERVICE, ROW_PROGRAM, 0, least, most, usage, take, show \
 	}
+/* Of a program that brings no rights of its own along: not of ours. */
+#define FOREIGN(word, least, most, usage, take, show) \
+	{ \
+		word, SERVICE, ROW_PROGRAM | ROW_FOREIGN, 0, least, most, \
+		    usage, take, show \
+	}
 #define LIST(word, blocks, usage, take, show) \
 	{ \
 		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take, show \
@@ -42,13 +48,16 @@ static const struct policy_row rows[] = {
 	    "user NAME|UID|self [unsafe]", policy_take_user, policy_show_user },
 	{ "exec", BLOCK_SERVICE, ROW_KIND, 0, 1, MANY, "exec PATH [ARG ...]",
 	    policy_take_exec, policy_show_exec },
+	{ "builtin", BLOCK_SERVICE, ROW_KIND, 0, 1, 1,
+	    "builtin echo|discard|daytime|time|chargen", policy_take_builtin,
+	    policy_show_builtin },
 	{ "deny", SERVICE | BLOCK_ADMISSION, ROW_REPEATS | ROW_RULES, 0, 1,
 	    MANY, "deny any|PREFIX|@SET ...", policy_take_deny,
 	    policy_show_elsewhere },
 	LIST("alias", BLOCK_SERVICE, "alias NAME ...", policy_take_alias,
 	    policy_show_aliases),
-	{ "argv0", BLOCK_SERVICE, ROW_PROGRAM, 0, 1, 1, "argv0 WORD",
-	    policy_take_argv0, policy_show_argv0 },
+	{ "argv0", BLOCK_SERVICE, ROW_PROGRAM | ROW_FOREIGN, 0, 1, 1,
+	    "argv0 WORD", policy_take_argv0, policy_show_argv0 },
 	PROGRAM("group", 1, 1, "group NAME|GID", policy_take_group,
 	    policy_show_group),
 	PROGRAM("groups", 1, MANY, "groups NAME|GID ... or groups user",
@@ -68,7 +77,7 @@ static const struct policy_row rows[] = {
 	PROGRAM("nice", 1, 1, "nice N", policy_take_nice, policy_show_nice),
 	{ "limit", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 2, 3,
 	    "limit WHAT VALUE", policy_take_limit, policy_show_limits },
-	{ "env", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 1, MANY,
+	{ "env", SERVICE, ROW_REPEATS | ROW_PROGRAM | ROW_FOREIGN, 0, 1, MANY,
 	    "env NAME=VALUE ...", policy_take_env, policy_show_env },
 	PROGRAM("stderr", 1, 1, "stderr log|null|socket", policy_take_stderr,
 	    policy_show_stderr),
@@ -76,10 +85,10 @@ static const struct policy_row rows[] = {
 	    policy_show_sessions),
 	ONCE("per-source", SERVICE, 1, 1, "per-source N",
 	    policy_take_per_source, policy_show_per_source),
-	PROGRAM("capabilities", 1, MANY,
+	FOREIGN("capabilities", 1, MANY,
 	    "capabilities NAME ... or capabilities all",
 	    policy_take_capabilities, policy_show_capabilities),
-	PROGRAM("new-privileges", 0, 0, "new-privileges",
+	FOREIGN("new-privileges", 0, 0, "new-privileges",
 	    policy_take_new_privileges, policy_show_new_privileges),
 	PROGRAM("leftovers", 1, 1, "leftovers kill|keep", policy_take_leftovers,
 	    policy_show_leftovers),
@@ -103,7 +112,7 @@ static const struct policy_row rows[] = {
 	{ "penalty", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 3, MANY,
 	    "penalty exit CODE ... DURATION", policy_take_exit_penalty,
 	    policy_show_exit_penalties },
-	PROGRAM("syscalls", 1, 1, "syscalls default|stdio|any",
+	FOREIGN("syscalls", 1, 1, "syscalls default|stdio|any",
 	    policy_take_syscalls, policy_show_syscalls),
 	{ "filesystem", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 1, MANY,
 	    "filesystem read|write|exec PATH ... [if-available] or filesystem "
@@ -111,7 +120,6 @@ static const struct policy_row rows[] = {
 	    policy_take_filesystem, policy_show_filesystem },
 	PROGRAM("network", 1, 2, "network any or network none [if-available]",
 	    policy_take_network, policy_show_network),
-	LATER_KIND("builtin"),
 	LATER_KIND("pass"),
 	LATER("isolate", SERVICE),
 
@@ -238,6 +246,22 @@ policy_row_suggest(struct suggestion *best, struct text word, uint8_t block)
 			suggest_consider(best, word, rows[i].word);
 }
 
+/* A trap has no program, and a builtin has one that needs no more. */
+static void
+check_meaning(struct policy_parser *parser, const struct policy_row *row,
+    struct place place)
+{
+	const struct policy_service *service = parser->service;
+
+	if (service->is_trap && (row->flags & ROW_PROGRAM) != 0)
+		policy_complain(parser, place,
+		    "a trap runs nothing: '%s' has no meaning here", row->word);
+	if (service->builtin.text.length > 0 && (row->flags & ROW_FOREIGN) != 0)
+		policy_complain(parser, place,
+		    "a builtin has no use for it: '%s' has no meaning here",
+		    row->word);
+}
+
 void
 policy_rows_check_kind(struct policy_parser *parser)
 {
@@ -259,12 +283,9 @@ policy_rows_check_kind(struct policy_parser *parser)
 		    "already",
 		    kind->word, parser->first[policy_row_index(kind)].line);
 	}
-	for (size_t i = 0; i < ROWS && is_one && parser->service->is_trap; i++)
-		if (parser->first[i].line != 0 &&
-		    (rows[i].flags & ROW_PROGRAM) != 0)
-			policy_complain(parser, parser->first[i],
-			    "a trap runs nothing: '%s' has no meaning here",
-			    rows[i].word);
+	for (size_t i = 0; i < ROWS && is_one; i++)
+		if (parser->first[i].line != 0)
+			check_meaning(parser, &rows[i], parser->first[i]);
 }
 
 void

@@ -140,19 +140,49 @@ add_word(struct load *load, const struct word *word)
 	*(struct image_text *)build_add(&load->build, IMAGE_WORDS, 1) = text;
 }
 
-void
-load_exec(struct load *load, const struct policy_service *from,
-    struct image_service *to)
+/* What the policy names. */
+static void
+load_command(struct load *load, struct text root,
+    const struct policy_service *from, struct image_service *to)
 {
 	const struct word *words = load_words(load, from->exec);
-	const struct text root = load_root(load, &from->chroot, to);
 
-	to->argv.first = build_count(&load->build, IMAGE_WORDS);
-	to->argv.count = from->exec.count;
 	load_program(load, root, &words[0], to);
 	add_word(load, from->argv0.text.length > 0 ? &from->argv0 : &words[0]);
 	for (uint32_t i = 1; i < from->exec.count; i++)
 		add_word(load, &words[i]);
+}
+
+/* A program like any other, but that it is ours and where we are. */
+static void
+load_builtin(struct load *load, struct text root,
+    const struct policy_service *from, struct image_service *to)
+{
+	const struct word program = { .place = from->builtin.place,
+		.text = load_builtin_path(load, &from->builtin) };
+
+	to->kind = IMAGE_KIND_BUILTIN;
+	if (program.text.length == 0)
+		return;
+	load_program(load, root, &program, to);
+	build_word(
+	    &load->build, LOAD_BUILTIN_PROGRAM, strlen(LOAD_BUILTIN_PROGRAM));
+	add_word(load, &from->builtin);
+}
+
+void
+load_exec(struct load *load, const struct policy_service *from,
+    struct image_service *to)
+{
+	const struct text root = load_root(load, &from->chroot, to);
+
+	to->argv.first = build_count(&load->build, IMAGE_WORDS);
+	if (from->builtin.text.length > 0)
+		load_builtin(load, root, from, to);
+	else
+		load_command(load, root, from, to);
+	to->argv.count =
+	    build_count(&load->build, IMAGE_WORDS) - to->argv.first;
 	load_chdir(load, root, &from->chdir, to);
 }
 

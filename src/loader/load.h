@@ -1,6 +1,7 @@
 #ifndef LOADER_LOAD_H
 #define LOADER_LOAD_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct load {
 	struct buffer hours; /* of struct image_range; count 0: not yet */
 	struct span on_span;
 	struct image_listeners on;
+	char builtin_path[PATH_MAX]; /* once looked for; or empty */
 	bool has_diag; /* the kernel was asked, and tells of connections */
 	struct table rulesets; /* bytes of image_paths: number + 1 */
 	struct table sharers; /* uid: how many services; see load_sharers */
@@ -98,6 +100,12 @@ void load_lasting(struct load *load, const struct policy_service *from,
 /* What it executes, and where. */
 void load_exec(struct load *load, const struct policy_service *from,
     struct image_service *to);
+/*
+ * The path of the program that serves builtins, the load's; or an empty one
+ * after a problem with this one.
+ */
+#define LOAD_BUILTIN_PROGRAM "tcpmuxd-builtin"
+struct text load_builtin_path(struct load *load, const struct word *builtin);
 void load_env(struct load *load, const struct policy_service *from,
     const struct account *account, struct image_service *to);
 /* Whether it can have `network none`, and by what. */

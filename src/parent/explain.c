@@ -225,8 +225,13 @@ static void
 tell_identity(
     const struct explanation *about, const struct image_service *service)
 {
-	(void)fprintf(about->out, "program: %s\n",
-	    image_text(about->image, service->program));
+	if (service->kind == IMAGE_KIND_BUILTIN)
+		(void)fprintf(about->out, "builtin: %s\n",
+		    image_text(about->image,
+			image_word(about->image, service->argv.first + 1)));
+	else
+		(void)fprintf(about->out, "program: %s\n",
+		    image_text(about->image, service->program));
 	if (about->query->skips_system)
 		return;
 	if ((service->flags & IMAGE_SERVICE_SELF) != 0) {
@@ -333,7 +338,7 @@ explain_write(
 	moment_format(query->minute, time);
 	(void)fprintf(out, "time: %s\n", time);
 	tell_source(&about);
-	if (service != NULL && service->kind == IMAGE_KIND_EXEC)
+	if (service != NULL && service->kind != IMAGE_KIND_TRAP)
 		tell_identity(&about, service);
 	tell_limits(&about, service);
 	tell_help(&about, is_admitted);

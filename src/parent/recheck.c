@@ -227,6 +227,7 @@ decide_service(struct parent *parent, struct session *session)
 	}
 	switch ((enum image_kind)service->kind) {
 	case IMAGE_KIND_EXEC:
+	case IMAGE_KIND_BUILTIN:
 		launch_choose(parent, session);
 		break;
 	case IMAGE_KIND_TRAP:

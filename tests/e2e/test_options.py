@@ -219,8 +219,9 @@ def test_port_1_is_not_for_everybody(netns):
 
 
 def copy_programs(directory, **instead):
-    """The three in a folder of their own; instead: NAME=path, or None."""
-    for name in "tcpmuxd", "tcpmuxd-parser", "tcpmuxd-launcher":
+    """All of them in a folder of their own; instead: NAME=path, or None."""
+    for name in ("tcpmuxd", "tcpmuxd-parser", "tcpmuxd-launcher",
+                 "tcpmuxd-builtin"):
         path = instead.get(name.replace("-", "_"), program(name))
         if path is not None:
             shutil.copy(path, os.path.join(directory, name))

@@ -303,6 +303,7 @@ LIBRARIES = {
                 "libc.so.6"},
     "tcpmuxd-parser": set(),
     "tcpmuxd-launcher": set(),
+    "tcpmuxd-builtin": set(),
     "tcpmux": {"libseccomp.so.2", "libc.so.6"},
 }
 

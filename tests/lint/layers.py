@@ -1,7 +1,7 @@
 """An include only goes down, and never into another room.
 
-core < sys < parser, launcher, loader, client < parent < main.c; rooms of one
-layer never include each other. The parent meets the loader in one header, and
+core < sys < parser, launcher, builtin, loader, client < parent < main.c; rooms
+of one layer never include each other. The parent meets the loader in one header, and
 the other rooms only through core.
 """
 
@@ -9,8 +9,8 @@ import pathlib
 import re
 import sys
 
-LAYERS = {"core": 0, "sys": 1, "parser": 2, "launcher": 2, "loader": 2,
-          "client": 2, "parent": 3, "main.c": 4}
+LAYERS = {"core": 0, "sys": 1, "parser": 2, "launcher": 2, "builtin": 2,
+          "loader": 2, "client": 2, "parent": 3, "main.c": 4}
 DOORS = {"parent": {"loader/loader.h"},
          "main.c": {"loader/loader.h", "parent/explain.h", "parent/limits.h",
                     "parent/start.h"}}

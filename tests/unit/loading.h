@@ -8,6 +8,7 @@
 #include "loader/access.c"
 #include "loader/accounts.c"
 #include "loader/build.c"
+#include "loader/builtin.c"
 #include "loader/capability.c"
 #include "loader/exec.c"
 #include "loader/filesystem.c"

@@ -6,6 +6,7 @@
  * quoted in any way. One row a directive, like the parser's own table; which
  * rows are missing is a question for maker_lacks.
  */
+#include "core/builtin.h"
 #include "core/policy_parser.h"
 
 #include <ctype.h>
@@ -24,7 +25,7 @@ struct maker {
 	uint32_t nets; /* declared so far */
 	uint32_t listeners; /* names of them so far */
 	uint8_t block;
-	bool is_trap; /* this service */
+	bool is_trap, is_builtin; /* this service */
 	bool has_filesystem; /* and no new-privileges: never both */
 	bool is_self; /* the policy is for somebody without root */
 };
@@ -473,6 +474,12 @@ draw_exec(struct maker *maker)
 }
 
 static inline void
+draw_builtin(struct maker *maker)
+{
+	maker_plain(maker, "%s", builtin_words[maker_below(maker, BUILTINS)]);
+}
+
+static inline void
 draw_user(struct maker *maker)
 {
 	if (maker->is_self) {
@@ -704,6 +711,7 @@ static const struct maker_row {
 	{ "limit", BLOCK_LOG, 0, 1, draw_log_limit },
 	{ "trap", BLOCK_SERVICE, 0, 1, draw_nothing },
 	{ "exec", BLOCK_SERVICE, 1, 1, draw_exec },
+	{ "builtin", BLOCK_SERVICE, 1, 1, draw_builtin },
 	{ "user", SERVICES, 1, 1, draw_user },
 	{ "allow", SERVICES, 1, 3, draw_rules },
 	{ "deny", SERVICES, 0, 2, draw_rules },
@@ -771,6 +779,14 @@ maker_line(struct maker *maker, const struct maker_row *row)
 	fputc('\n', maker->out);
 }
 
+static inline const char *
+maker_kind(const struct maker *maker)
+{
+	if (maker->is_trap)
+		return "trap";
+	return maker->is_builtin ? "builtin" : "exec";
+}
+
 /* Whether this row may stand in this block, beside what is there. */
 static inline bool
 maker_fits(const struct maker *maker, const struct maker_row *row)
@@ -784,11 +800,11 @@ maker_fits(const struct maker *maker, const struct maker_row *row)
 		return false;
 	if (maker->block != BLOCK_SERVICE)
 		return true;
-	if (strcmp(row->word, "trap") == 0)
-		return maker->is_trap;
-	return !maker->is_trap ||
-	    ((known->flags & ROW_PROGRAM) == 0 &&
-		strcmp(row->word, "exec") != 0);
+	if ((known->flags & ROW_KIND) != 0)
+		return strcmp(row->word, maker_kind(maker)) == 0;
+	if (maker->is_builtin && (known->flags & ROW_FOREIGN) != 0)
+		return false;
+	return !maker->is_trap || (known->flags & ROW_PROGRAM) == 0;
 }
 
 /* The lines of a block, beginning with any row. */
@@ -817,6 +833,8 @@ static inline void
 maker_block(struct maker *maker, const char *word, uint8_t block)
 {
 	maker->is_trap = block == BLOCK_SERVICE && maker_below(maker, 6) == 0;
+	maker->is_builtin = block == BLOCK_SERVICE && !maker->is_trap &&
+	    maker_below(maker, 4) == 0;
 	fputs(word, maker->out);
 	if (block == BLOCK_SERVICE) {
 		draw_name(maker);

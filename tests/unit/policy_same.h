@@ -148,6 +148,7 @@ program_difference(const struct policy *left, const struct policy_service *l,
     const struct policy *right, const struct policy_service *r)
 {
 	DIFFERS(is_same_words(left, l->exec, right, r->exec));
+	DIFFERS(is_same_text(l->builtin.text, r->builtin.text));
 	DIFFERS(is_same_text(l->argv0.text, r->argv0.text));
 	DIFFERS(is_same_text(l->user.text, r->user.text));
 	DIFFERS(l->is_self == r->is_self);

@@ -57,7 +57,7 @@ SERVICE_CHANGE(odd_flag, service->flags = 0x20)
 SERVICE_CHANGE(odd_reply, service->reply = 2)
 SERVICE_CHANGE(odd_stderr, service->stderr_to = 3)
 SERVICE_CHANGE(odd_leftovers, service->leftovers = 2)
-SERVICE_CHANGE(odd_kind_of_service, service->kind = 2)
+SERVICE_CHANGE(odd_kind_of_service, service->kind = 3)
 SERVICE_CHANGE(odd_logged, service->logged = 3)
 SERVICE_CHANGE(odd_syscalls, service->syscalls = 3)
 SERVICE_CHANGE(odd_network, service->network = 2)
@@ -153,6 +153,36 @@ TRAP_CHANGE(trap_with_self, service->flags = IMAGE_SERVICE_SELF)
 TRAP_CHANGE(trap_with_syscalls, service->syscalls = IMAGE_SYSCALLS_ANY)
 TRAP_CHANGE(trap_with_network, service->network = IMAGE_NETWORK_NONE)
 TRAP_CHANGE(trap_unlisted, service->flags = IMAGE_SERVICE_UNLISTED)
+
+/* All that makes a builtin of the first service, called so. */
+static void
+make_builtin(
+    struct build *build, struct image_service *service, const char *word)
+{
+	service->kind = IMAGE_KIND_BUILTIN;
+	service->capabilities = 0;
+	service->argv =
+	    (struct image_range){ build_count(build, IMAGE_WORDS), 2 };
+	build_word(build, "tcpmuxd-builtin", 15);
+	build_word(build, word, strlen(word));
+}
+
+#define BUILTIN_CHANGE(name, word, statement) \
+	SERVICE_CHANGE(name, make_builtin(build, service, word); statement)
+
+BUILTIN_CHANGE(a_builtin, "chargen", (void)0)
+BUILTIN_CHANGE(builtin_unknown, "qotd", (void)0)
+BUILTIN_CHANGE(builtin_alone, "echo", service->argv.count = 1)
+BUILTIN_CHANGE(builtin_with_words, "echo", build_word(build, "x", 1);
+	       service->argv.count = 3)
+BUILTIN_CHANGE(builtin_without_program, "echo",
+    service->program = ((struct image_text){ 0, 0 }))
+BUILTIN_CHANGE(builtin_with_capability, "echo", service->capabilities = 1)
+BUILTIN_CHANGE(builtin_with_any, "echo", service->syscalls = IMAGE_SYSCALLS_ANY)
+BUILTIN_CHANGE(
+    builtin_with_all, "echo", service->flags = IMAGE_SERVICE_CAPABILITIES_ALL)
+BUILTIN_CHANGE(builtin_with_privileges, "echo",
+    service->flags = IMAGE_SERVICE_NEW_PRIVILEGES)
 
 #define HOURS(build) \
 	((struct image_hours *)(void *)(build)->sections[IMAGE_HOURS].bytes)
@@ -424,6 +454,15 @@ static const struct change changes[] = {
 	{ "odd path flag", odd_path_flag, IMAGE_BAD_VALUE },
 	{ "odd path byte", odd_path_byte, IMAGE_BAD_VALUE },
 	{ "odd service byte", odd_service_byte, IMAGE_BAD_VALUE },
+	{ "builtin", a_builtin, IMAGE_OK },
+	{ "builtin, unknown", builtin_unknown, IMAGE_BAD_VALUE },
+	{ "builtin, one word", builtin_alone, IMAGE_BAD_VALUE },
+	{ "builtin, three words", builtin_with_words, IMAGE_BAD_VALUE },
+	{ "builtin, no program", builtin_without_program, IMAGE_BAD_TEXT },
+	{ "builtin, capability", builtin_with_capability, IMAGE_BAD_VALUE },
+	{ "builtin, any call", builtin_with_any, IMAGE_BAD_VALUE },
+	{ "builtin, all capabilities", builtin_with_all, IMAGE_BAD_VALUE },
+	{ "builtin, new privileges", builtin_with_privileges, IMAGE_BAD_VALUE },
 	{ "no sessions", no_sessions, IMAGE_BAD_VALUE },
 	{ "no per-source", no_per_source, IMAGE_BAD_VALUE },
 	{ "too many sessions", too_many, IMAGE_BAD_VALUE },

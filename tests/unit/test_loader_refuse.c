@@ -332,6 +332,31 @@ test_without_system(void **state)
 	expect_problem("wide/other:9:7: '_tcpmuxd' is the parser's user");
 }
 
+/* Beside this test there is none; elsewhere there may be. */
+static void
+test_builtin_is_missing(void **state)
+{
+	const struct loader_options elsewhere = { .policy_path = "policy",
+		.skips_system = true };
+
+	(void)state;
+	if (access(TCPMUXD_LIBEXEC "/tcpmuxd-builtin", F_OK) == 0)
+		skip();
+	load_text_of("service e {\n\tallow any\n\t%s\n\tbuiltin echo\n}\n"
+		     "service d {\n\tallow any\n\tuser self\n"
+		     "\tbuiltin discard\n}\n");
+	expect_problem("policy:13:10: the program that serves 'echo' is "
+		       "missing: there is neither /");
+	expect_problem("/tests/unit/tcpmuxd-builtin nor " TCPMUXD_LIBEXEC
+		       "/tcpmuxd-builtin\n");
+	expect_problem("policy:18:10: the program that serves 'discard' is ");
+	run(&elsewhere);
+	expect_loaded("");
+	assert_string_equal(
+	    image_text(&result.image, image_service(&result.image, 0)->program),
+	    TCPMUXD_LIBEXEC "/tcpmuxd-builtin");
+}
+
 /* Problems come as the text does, and not without end. */
 static void
 test_order_and_bound(void **state)
@@ -378,6 +403,7 @@ main(void)
 		cmocka_unit_test(test_program_way),
 		cmocka_unit_test(test_policy_trust),
 		cmocka_unit_test(test_without_system),
+		cmocka_unit_test(test_builtin_is_missing),
 		cmocka_unit_test(test_order_and_bound),
 	};
 

@@ -547,6 +547,33 @@ unread_include(void **state)
 	assert_int_equal(policy.service_count, 1);
 }
 
+static void
+a_builtin_inherits_no_rights(void **state)
+{
+	struct parsed parsed = parse_good(
+	    HEAD "defaults {\n\tallow any\n\tuser 1000\n\tenv A=b\n"
+		 "\tcapabilities all\n\tnew-privileges\n\tsyscalls any\n"
+		 "\tumask 027\n}\n"
+		 "service a {\n\tbuiltin echo\n}\n"
+		 "service b {\n\texec /bin/cat\n}\n");
+	const struct policy_service *services = parsed.policy.services;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const struct policy_service *service = &services[i];
+		bool is_foreign = i == 1;
+
+		assert_int_equal(service->umask, 027);
+		assert_int_equal(service->env.count, is_foreign);
+		assert_int_equal(service->has_all_capabilities, is_foreign);
+		assert_int_equal(service->has_new_privileges, is_foreign);
+		assert_int_equal(service->syscalls,
+		    is_foreign ? IMAGE_SYSCALLS_ANY : IMAGE_SYSCALLS_DEFAULT);
+	}
+	assert_text(services[0].builtin.text, "echo");
+	parsed_finish(&parsed);
+}
+
 int
 main(void)
 {
@@ -558,6 +585,7 @@ main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(filesystem_is_a_list),
 		cmocka_unit_test(inherits_from_defaults),
+		cmocka_unit_test(a_builtin_inherits_no_rights),
 		cmocka_unit_test(lists_add_up),
 		cmocka_unit_test(nets_add_up),
 		cmocka_unit_test(many_services),
