@@ -1,11 +1,25 @@
 /*
- * What the daemon itself says to a client: the refusal, and HELP.
+ * What the daemon itself says to a client: `+`, the refusal, and HELP.
  * Trusts the image, which was checked whole when it was mapped.
  * Never says why a service is not available.
  */
 #include "core/reply.h"
 
 #include <string.h>
+
+size_t
+reply_accept(const struct image *image, const struct image_service *service,
+    uint8_t bytes[REPLY_ACCEPT_BYTES_MAX])
+{
+	const size_t length = service->reply_text.length;
+
+	if (service->reply == IMAGE_REPLY_SERVICE)
+		return 0;
+	bytes[0] = '+';
+	memcpy(bytes + 1, image_text(image, service->reply_text), length);
+	memcpy(bytes + 1 + length, "\r\n", 2);
+	return 1 + length + 2;
+}
 
 bool
 reply_shows(

@@ -12,6 +12,13 @@
 #define REPLY_REFUSAL "-Service not available\r\n"
 #define REPLY_REFUSAL_BYTES (sizeof(REPLY_REFUSAL) - 1)
 
+/* `+` TEXT CRLF: what we say before a service that leaves it to us. */
+#define REPLY_ACCEPT_BYTES_MAX (1 + IMAGE_LINE_TEXT_MAX + 2)
+
+/* Writes it; its length, or 0 if the service says the first word itself. */
+size_t reply_accept(const struct image *image,
+    const struct image_service *service, uint8_t bytes[REPLY_ACCEPT_BYTES_MAX]);
+
 /*
  * The answer to HELP: the names, each with CRLF, of the services that are
  * listed and that whoever asks may use now (core/access.h), in bytewise

@@ -12,17 +12,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "core/message.h"
-
-/* A silent peer is asked this often and, dead, found out after about twice
- * its keepalive time. */
-#define PROBES 9
-#define PROBE_INTERVAL_MAX_S 75u
+#include "sys/restore.h"
 
 /* First of all, so that the parent knows whom to kill if it hangs. */
 int
@@ -93,49 +87,11 @@ child_place_descriptors(struct child *child)
 	return close_range(child->base->first_free_fd, ~0U, 0);
 }
 
-static int
-set_option(int level, int name, int value)
-{
-	return setsockopt(STDIN_FILENO, level, name, &value, sizeof(value));
-}
-
-static int
-set_keepalive(uint32_t keepalive_s)
-{
-	uint32_t interval_s = keepalive_s / PROBES;
-
-	if (keepalive_s == 0)
-		return set_option(SOL_SOCKET, SO_KEEPALIVE, 0);
-	if (interval_s == 0)
-		interval_s = 1;
-	if (interval_s > PROBE_INTERVAL_MAX_S)
-		interval_s = PROBE_INTERVAL_MAX_S;
-	if (set_option(IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive_s) != 0 ||
-	    set_option(IPPROTO_TCP, TCP_KEEPINTVL, (int)interval_s) != 0 ||
-	    set_option(IPPROTO_TCP, TCP_KEEPCNT, PROBES) != 0)
-		return -1;
-	return set_option(SOL_SOCKET, SO_KEEPALIVE, 1);
-}
-
 /* What the mux needed of the socket while it was undecided ends here. */
 int
 child_reset_socket(struct child *child)
 {
-	const int flags = fcntl(STDIN_FILENO, F_GETFL);
-
-	if (flags == -1)
-		return -1;
-	if ((flags & (O_NONBLOCK | O_ASYNC)) != 0 &&
-	    fcntl(STDIN_FILENO, F_SETFL, 0) != 0)
-		return -1;
-	/* Linux 6.8 and older do not know it for TCP: then it was not set. */
-	if (set_option(SOL_SOCKET, SO_PEEK_OFF, -1) != 0 && errno != EOPNOTSUPP)
-		return -1;
-	if (set_option(SOL_SOCKET, SO_OOBINLINE, 0) != 0 ||
-	    set_option(SOL_SOCKET, SO_RCVLOWAT, 1) != 0 ||
-	    set_option(IPPROTO_TCP, TCP_USER_TIMEOUT, 0) != 0)
-		return -1;
-	return set_keepalive(child->plan->service->keepalive_s);
+	return restore_socket(STDIN_FILENO, child->plan->service->keepalive_s);
 }
 
 int

@@ -137,21 +137,6 @@ plan_peer(struct plan *plan, const struct launch *launch)
 	}
 }
 
-static void
-plan_reply(struct plan *plan, const struct image *image)
-{
-	const struct image_service *service = plan->service;
-	const size_t length = service->reply_text.length;
-
-	plan->reply_length = 0;
-	if (service->reply == IMAGE_REPLY_SERVICE)
-		return;
-	plan->reply[0] = '+';
-	memcpy(plan->reply + 1, image_text(image, service->reply_text), length);
-	memcpy(plan->reply + 1 + length, "\r\n", 2);
-	plan->reply_length = 1 + length + 2;
-}
-
 int
 plan_make(
     struct plan *plan, const struct base *base, const struct launch *launch)
@@ -179,6 +164,6 @@ plan_make(
 	plan_words(plan->envp + PLAN_PEER_WORDS, image, service->env);
 	plan_identity(plan, base);
 	plan_filters(plan, base);
-	plan_reply(plan, image);
+	plan->reply_length = reply_accept(image, service, plan->reply);
 	return 0;
 }

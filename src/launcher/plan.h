@@ -8,13 +8,13 @@
 #include "core/addr.h"
 #include "core/image.h"
 #include "core/message.h"
+#include "core/reply.h"
 #include "launcher/base.h"
 
 /* TCPLOCALIP, TCPLOCALPORT, TCPREMOTEIP, TCPREMOTEPORT, REMOTE_ADDR,
  * REMOTE_HOST, REMOTE_PORT: the words no policy can know beforehand. */
 #define PLAN_PEER_WORDS 7u
 #define PLAN_PEER_WORD_BYTES (16u + ADDR_TEXT_BYTES)
-#define PLAN_REPLY_MAX (1u + IMAGE_LINE_TEXT_MAX + 2u)
 
 /* Where a plan should begin: what most services use of it is one page then,
  * the only one that a launch has to copy. */
@@ -38,7 +38,7 @@ struct plan {
 	unsigned filters; /* programs of the image that the base has not */
 	bool lacks_clone3;
 	size_t reply_length; /* 0: the service speaks first */
-	char reply[PLAN_REPLY_MAX]; /* not terminated */
+	uint8_t reply[REPLY_ACCEPT_BYTES_MAX]; /* not terminated */
 	char peer_words[PLAN_PEER_WORDS][PLAN_PEER_WORD_BYTES];
 	const char *argv[IMAGE_ARGV_MAX + 1];
 	const char *envp[PLAN_PEER_WORDS + IMAGE_ENV_MAX + 1];

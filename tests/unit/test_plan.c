@@ -157,7 +157,7 @@ the_reply_is_plus_text_and_crlf(void **state)
 	text[IMAGE_LINE_TEXT_MAX] = '\0';
 	f->service.reply_text = small_text(&f->build, text);
 	assert_int_equal(plan(f), 0);
-	assert_int_equal(f->plan.reply_length, PLAN_REPLY_MAX);
+	assert_int_equal(f->plan.reply_length, REPLY_ACCEPT_BYTES_MAX);
 	assert_int_equal(f->plan.reply[0], '+');
 	assert_memory_equal(f->plan.reply + 1, text, IMAGE_LINE_TEXT_MAX);
 	assert_memory_equal(f->plan.reply + 1 + IMAGE_LINE_TEXT_MAX, "\r\n", 2);
