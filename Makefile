@@ -77,6 +77,7 @@ UNIT	= $(call programs,tests/unit/test_*.c)
 TOOLS	= $(call programs,tests/tools/*.c)
 PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/tools/preload/*.c))
 EVIL	= $(call programs,tests/evil-parser/*.c)
+RECEIVER = $(BUILD)/contrib/pass/receiver
 BENCH	= $(call programs,tests/bench/*.c)
 FUZZ	= $(call programs,fuzz/*.c)
 # Tables that tests read as the loader does.
@@ -151,7 +152,7 @@ check:			## build, and run every test this user can run
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) PYTEST=$(PYTEST) tests/run $(UNIT)
 
 unit: $(UNIT)				## build the unit tests
-tools: $(TOOLS) $(PRELOADS) $(EVIL) $(BUILD)/tests/bench/load	## build the programs the tests use
+tools: $(TOOLS) $(PRELOADS) $(EVIL) $(RECEIVER) $(BUILD)/tests/bench/load	## build the programs the tests use
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(PROFILES) $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -162,6 +163,11 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(PROFILES) $(LIBS) $(BUILD)/flags
 $(BUILD)/tests/tools/preload/%.so: tests/tools/preload/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# As people will build it: an example needs nothing of ours.
+$(RECEIVER): contrib/pass/receiver.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 $(OPT) $(WARN) -o $@ $<
 
 $(BUILD)/tests/tools/%: tests/tools/%.c $(PROFILES) $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -234,7 +240,7 @@ FILL	= sed -e 's|@SBINDIR@|$(SBINDIR)|g'
 install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBEXECDIR) \
 	    $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
-	    $(D)$(DOCDIR)/policy.d $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
+	    $(D)$(DOCDIR)/policy.d $(D)$(DOCDIR)/pass $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
 	    $(D)$(CONFDIR)/policy.d
 	install -m 755 $(BUILD)/tcpmuxd $(D)$(SBINDIR)
 	install -m 755 $(BUILD)/tcpmux $(D)$(BINDIR)
@@ -246,6 +252,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -m 644 policy/*.policy LICENSE $(wildcard *.md) $(D)$(DOCDIR)
 	install -m 644 policy/policy.d/*.policy $(D)$(DOCDIR)/policy.d
 	install -m 755 contrib/from-xinetd $(D)$(DOCDIR)
+	install -m 644 contrib/pass/receiver.[cp]* $(D)$(DOCDIR)/pass
 	for name in tcpmux tcpmuxd; do install -m 644 \
 	    contrib/completions/$$name.bash $(D)$(BASHDIR)/$$name || exit 1; \
 	done

@@ -73,13 +73,11 @@ read_service(const struct image *image, const struct image_service *service)
 	if (!rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate))
 		abort();
-	if (service->kind == IMAGE_KIND_TRAP) {
-		if (service->argv.count != 0 || service->program.length != 0)
-			abort();
-	} else if (service->argv.count == 0 || service->uid == UINT32_MAX ||
-	    *image_text(image, service->program) != '/') {
+	if (image_is_launched(service) != (service->argv.count > 0) ||
+	    (service->kind != IMAGE_KIND_TRAP) !=
+		(*image_text(image, service->program) == '/') ||
+	    service->uid == UINT32_MAX)
 		abort();
-	}
 }
 
 static void

@@ -67,7 +67,10 @@ check_policy(const struct policy *policy)
 		check_words(policy, service->aliases);
 		check_words(policy, service->groups);
 		check_words(policy, service->capabilities);
-		if ((service->exec.count == 0) != service->is_trap ||
+		if ((service->exec.count > 0) !=
+			(service->kind == IMAGE_KIND_EXEC) ||
+		    (service->pass.text.length > 0) !=
+			(service->kind == IMAGE_KIND_PASS) ||
 		    service->rules.count == 0 ||
 		    service->rules.first + service->rules.count >
 			policy->rule_count)

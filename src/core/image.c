@@ -140,7 +140,7 @@ image_service_filters(const struct image_service *service)
 {
 	unsigned filters = 0;
 
-	if (service->kind == IMAGE_KIND_TRAP)
+	if (!image_is_launched(service))
 		return 0;
 	if (service->network == IMAGE_NETWORK_NONE)
 		filters |= 1U << IMAGE_FILTER_OFFLINE;

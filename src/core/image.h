@@ -32,6 +32,7 @@
 #define IMAGE_EXEC_BYTES_MAX 65536u
 #define IMAGE_GROUPS_MAX 4096u
 #define IMAGE_LISTENS_MAX 256u
+#define IMAGE_SOCKET_MAX 107u /* bytes of a socket's path, unix(7) */
 #define IMAGE_LABEL_MAX 63u /* bytes of a listener's name */
 #define IMAGE_INTERFACE_MAX 15u /* IFNAMSIZ, its NUL left out */
 #define IMAGE_HOURS_MAX 256u /* intervals of a service's week */
@@ -130,11 +131,14 @@ enum image_kind {
 	IMAGE_KIND_EXEC, /* a program */
 	IMAGE_KIND_TRAP, /* nothing: whoever asks for it is penalised */
 	IMAGE_KIND_BUILTIN, /* a program of ours; argv[1] says which service */
+	IMAGE_KIND_PASS, /* a server that runs already */
 };
 
 /*
  * Services are sorted by name, so HELP walks them in its order. A trap has no
- * program, words, groups, ids, privileges or limits: they are empty, or 0.
+ * program, words, groups, ids, privileges or limits: they are empty, or 0. Nor
+ * has what is passed on, but for the socket in place of the program, and its
+ * server's uid.
  */
 struct image_service {
 	struct image_text name; /* folded */
@@ -143,7 +147,7 @@ struct image_service {
 	struct image_range argv; /* words; argv[0] first, at least one */
 	struct image_range env; /* words, KEY=VALUE: all but the peer's own */
 	struct image_range groups; /* of the gids section, sorted */
-	struct image_text program; /* absolute path to exec */
+	struct image_text program; /* absolute path to exec, or of a socket */
 	struct image_text chroot; /* absolute; empty: none */
 	struct image_text chdir; /* absolute, inside chroot */
 	struct image_text reply_text; /* between `+` and CRLF */
@@ -154,7 +158,7 @@ struct image_service {
 	struct image_range exits; /* no code twice */
 	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
 	uint64_t rlimits[IMAGE_RLIMITS]; /* soft and hard; 0 if not set */
-	uint32_t uid, gid;
+	uint32_t uid, gid; /* that it runs as, or its server's uid */
 	uint32_t sessions, per_source;
 	struct rate rate; /* of its starts, whoever asks */
 	struct rate source_rate; /* of one source's */
@@ -176,6 +180,14 @@ struct image_service {
 	int8_t nice; /* IMAGE_NICE_MIN to IMAGE_NICE_MAX */
 	uint8_t unused[1];
 };
+
+/* Whether a launcher starts something for it. */
+static inline bool
+image_is_launched(const struct image_service *service)
+{
+	return service->kind == IMAGE_KIND_EXEC ||
+	    service->kind == IMAGE_KIND_BUILTIN;
+}
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */
 struct image_name {

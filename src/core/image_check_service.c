@@ -82,24 +82,62 @@ check_builtin(const struct image *image, const struct image_service *service)
 	return is_builtin(image, service) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }
 
-/* A trap has nothing that could be executed, and is nobody. */
+/* There is nothing that could be executed. */
 static enum image_error
-check_trap(const struct image *image, const struct image_service *service)
+check_nothing_run(
+    const struct image *image, const struct image_service *service)
 {
-	if (!image_has_text(image, service->program, 0) ||
-	    !image_has_text(image, service->chdir, 0) ||
+	if (!image_has_text(image, service->chdir, 0) ||
 	    !image_has_text(image, service->chroot, 0))
 		return IMAGE_BAD_TEXT;
 	if (service->argv.count != 0 || service->env.count != 0 ||
 	    service->exits.count != 0 || service->groups.count != 0 ||
-	    service->capabilities != 0 || service->uid != 0 ||
-	    service->filesystem != 0 || service->gid != 0 ||
-	    service->syscalls != 0 || service->network != 0 ||
-	    service->rlimits_set != 0 || service->has_nice != 0 ||
+	    service->capabilities != 0 || service->filesystem != 0 ||
+	    service->gid != 0 || service->syscalls != 0 ||
+	    service->network != 0 || service->rlimits_set != 0 ||
+	    service->has_nice != 0 || service->lifetime_s != 0 ||
+	    service->idle_s != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
 	return IMAGE_OK;
+}
+
+/* A trap is nobody, too. */
+static enum image_error
+check_trap(const struct image *image, const struct image_service *service)
+{
+	if (!image_has_text(image, service->program, 0))
+		return IMAGE_BAD_TEXT;
+	if (service->uid != 0)
+		return IMAGE_BAD_VALUE;
+	return check_nothing_run(image, service);
+}
+
+static enum image_error
+check_pass(const struct image *image, const struct image_service *service)
+{
+	if (!image_has_path(image, service->program) ||
+	    service->program.length > IMAGE_SOCKET_MAX)
+		return IMAGE_BAD_TEXT;
+	return check_nothing_run(image, service);
+}
+
+/* What it is says what it may have. */
+static enum image_error
+check_kind(const struct image *image, const struct image_service *service)
+{
+	static enum image_error (*const checks[])(
+	    const struct image *image, const struct image_service *service) = {
+		[IMAGE_KIND_EXEC] = check_exec,
+		[IMAGE_KIND_TRAP] = check_trap,
+		[IMAGE_KIND_BUILTIN] = check_builtin,
+		[IMAGE_KIND_PASS] = check_pass,
+	};
+
+	if (service->kind >= sizeof(checks) / sizeof(checks[0]))
+		return IMAGE_BAD_VALUE;
+	return checks[service->kind](image, service);
 }
 
 static enum image_error
@@ -254,22 +292,6 @@ is_filesystem(const struct image *image, const struct image_service *service)
 	return service->filesystem <= image_count(image, IMAGE_RULESETS) &&
 	    (service->filesystem == 0 ||
 		(service->flags & IMAGE_SERVICE_NEW_PRIVILEGES) == 0);
-}
-
-static enum image_error
-check_kind(const struct image *image, const struct image_service *service)
-{
-	if (service->kind > IMAGE_KIND_BUILTIN)
-		return IMAGE_BAD_VALUE;
-	switch ((enum image_kind)service->kind) {
-	case IMAGE_KIND_EXEC:
-		return check_exec(image, service);
-	case IMAGE_KIND_TRAP:
-		return check_trap(image, service);
-	case IMAGE_KIND_BUILTIN:
-		return check_builtin(image, service);
-	}
-	return IMAGE_BAD_VALUE;
 }
 
 static enum image_error

@@ -111,9 +111,12 @@ struct policy_service {
 	struct word name; /* folded to lower case by the parser */
 	struct place place;
 	uint64_t given; /* bit of each directive in the parser's table */
-	bool is_disabled, is_unlisted, is_trap;
+	enum image_kind kind; /* of two, which are an error, not exec */
+	bool is_disabled, is_unlisted;
 	struct span exec; /* words: path and arguments; empty: not given */
 	struct word builtin; /* which; length 0: not given */
+	struct word pass; /* path of a server's socket; length 0: not given */
+	struct word pass_user; /* its server's; length 0: tcpmuxd's own */
 	struct word argv0; /* length 0: not given */
 	struct word user; /* name, number, or `self` */
 	bool is_self, is_unsafe;

@@ -24,7 +24,7 @@ policy_check_confinement(struct policy_parser *parser)
 	const struct policy_service *service = parser->service;
 
 	if (service->syscalls == IMAGE_SYSCALLS_STDIO &&
-	    service->has_new_privileges && !service->is_trap)
+	    service->has_new_privileges && policy_starts_program(service))
 		policy_complain(parser, service->syscalls_place,
 		    "'syscalls stdio' leaves 'new-privileges' nothing to work "
 		    "with");

@@ -125,7 +125,7 @@ policy_check_filesystem(struct policy_parser *parser)
 {
 	const struct policy_service *service = parser->service;
 
-	if (service->is_trap || !service->has_filesystem ||
+	if (!policy_starts_program(service) || !service->has_filesystem ||
 	    !service->has_new_privileges)
 		return;
 	policy_complain(parser, service->name.place,

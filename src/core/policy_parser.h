@@ -43,8 +43,9 @@ struct policy_printer;
 #define ROW_ALLOW 0x10u
 #define ROW_RULES 0x20u /* allow and deny are one list */
 #define ROW_LISTEN 0x40u
-#define ROW_PROGRAM 0x80u /* says something of a program: a trap has none */
+#define ROW_PROGRAM 0x80u /* says something of a program that we start */
 #define ROW_FOREIGN 0x100u /* the same of one that is not ours */
+#define ROW_SESSION 0x200u /* says something of a session: a trap has none */
 
 struct policy_row {
 	const char *word;
@@ -150,6 +151,10 @@ size_t policy_row_index(const struct policy_row *row);
 const struct policy_row *policy_row_at(size_t index);
 void
 policy_row_suggest(struct suggestion *best, struct text word, uint8_t block);
+/* The ROW_* of directives that have no meaning in a service of this kind. */
+uint16_t policy_rows_without_meaning(enum image_kind kind);
+/* Whether directives of a program mean something in it. */
+bool policy_starts_program(const struct policy_service *service);
 /* Complains of what cannot stand together in the service that ends. */
 void policy_rows_check_kind(struct policy_parser *parser);
 /* Forgets what the block that ends or begins has seen. */
@@ -384,6 +389,9 @@ void policy_take_filesystem(
     struct policy_parser *parser, const struct policy_line *line);
 /* Complains of a service that ends here and cannot have grants. */
 void policy_check_filesystem(struct policy_parser *parser);
+/* policy_pass.c: a service of a server that runs already */
+void
+policy_take_pass(struct policy_parser *parser, const struct policy_line *line);
 
 /* policy_program.c: what the service's program is and runs as */
 void

@@ -272,30 +272,21 @@ printer_rate_line(struct policy_printer *printer, const struct rate *rate)
 	printer_plain_line(printer, text);
 }
 
-/* Whether this kind of service has it at all. */
-static bool
-has_meaning(const struct policy_row *row, const struct policy_service *service)
-{
-	if (service == NULL)
-		return true;
-	if (service->is_trap && (row->flags & ROW_PROGRAM) != 0)
-		return false;
-	return service->builtin.text.length == 0 ||
-	    (row->flags & ROW_FOREIGN) == 0;
-}
-
-/* All directives of a block that have a meaning there. */
+/* All directives of a block, but what has no meaning in such a service. */
 static void
 show_rows(struct policy_printer *printer, uint8_t block)
 {
 	const struct policy_row *opening = printer->row;
+	uint16_t left_out = printer->service == NULL
+	    ? 0
+	    : policy_rows_without_meaning(printer->service->kind);
 
 	printer->block = block;
 	for (size_t i = 0; policy_row_at(i) != NULL; i++) {
 		const struct policy_row *row = policy_row_at(i);
 
 		if ((row->blocks & block) == 0 || row->show == NULL ||
-		    !has_meaning(row, printer->service))
+		    (row->flags & left_out) != 0)
 			continue;
 		printer->row = row;
 		row->show(printer);

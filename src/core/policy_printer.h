@@ -135,4 +135,7 @@ void policy_show_log(struct policy_printer *printer);
 void policy_show_syscalls(struct policy_printer *printer);
 void policy_show_network(struct policy_printer *printer);
 
+/* policy_pass.c */
+void policy_show_pass(struct policy_printer *printer);
+
 #endif

@@ -29,6 +29,7 @@ policy_take_builtin(
 {
 	uint32_t builtin = 0;
 
+	parser->service->kind = IMAGE_KIND_BUILTIN;
 	if (policy_choice(parser, &line->words[1], builtin_words, &builtin))
 		parser->service->builtin = line->words[1];
 }

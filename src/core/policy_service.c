@@ -69,6 +69,17 @@ allows_somebody(const struct policy_parser *parser)
 	return false;
 }
 
+/* As far as is known: of a kind that lacks words, nothing is. */
+static bool
+is_program(const struct policy_parser *parser)
+{
+	const struct policy_service *service = parser->service;
+
+	return (parser->seen & ROW_KIND) == 0 ||
+	    (policy_starts_program(service) &&
+		(service->exec.count > 0 || service->builtin.text.length > 0));
+}
+
 void
 policy_end_service(struct policy_parser *parser)
 {
@@ -81,14 +92,14 @@ policy_end_service(struct policy_parser *parser)
 	if ((parser->seen & ROW_KIND) == 0)
 		policy_complain(parser, place,
 		    "service '%.*s' does not say what it is: write 'exec "
-		    "PATH ...', 'builtin NAME' or 'trap'",
+		    "PATH ...', 'builtin NAME', 'pass PATH' or 'trap'",
 		    SHOWN(name));
 	policy_rows_check_kind(parser);
 	if (service->builtin.text.length > 0)
 		policy_strip_builtin(parser->service);
 	policy_check_confinement(parser);
 	policy_check_filesystem(parser);
-	if (!service->is_trap && (parser->seen & ROW_USER) == 0 &&
+	if (is_program(parser) && (parser->seen & ROW_USER) == 0 &&
 	    service->user.text.length == 0)
 		policy_complain(parser, place,
 		    "service '%.*s' has no 'user': say whom it runs as",
@@ -259,7 +270,7 @@ void
 policy_take_trap(struct policy_parser *parser, const struct policy_line *line)
 {
 	(void)line;
-	parser->service->is_trap = true;
+	parser->service->kind = IMAGE_KIND_TRAP;
 }
 
 static void

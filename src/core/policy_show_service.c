@@ -39,7 +39,7 @@ policy_show_builtin(struct policy_printer *printer)
 void
 policy_show_trap(struct policy_printer *printer)
 {
-	if (printer->service->is_trap)
+	if (printer->service->kind == IMAGE_KIND_TRAP)
 		printer_flag_line(printer);
 }
 

@@ -24,6 +24,10 @@
 		word, SERVICE, ROW_PROGRAM | ROW_FOREIGN, 0, least, most, \
 		    usage, take, show \
 	}
+#define SESSION(word, least, most, usage, take, show) \
+	{ \
+		word, SERVICE, ROW_SESSION, 0, least, most, usage, take, show \
+	}
 #define LIST(word, blocks, usage, take, show) \
 	{ \
 		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take, show \
@@ -32,11 +36,6 @@
 	{ \
 		word, blocks, ROW_LATER | ROW_REPEATS, 0, 0, MANY, word, NULL, \
 		    NULL \
-	}
-#define LATER_KIND(word) \
-	{ \
-		word, BLOCK_SERVICE, ROW_LATER | ROW_REPEATS | ROW_KIND, 0, 0, \
-		    MANY, word, NULL, NULL \
 	}
 
 static const struct policy_row rows[] = {
@@ -62,7 +61,7 @@ static const struct policy_row rows[] = {
 	    policy_show_group),
 	PROGRAM("groups", 1, MANY, "groups NAME|GID ... or groups user",
 	    policy_take_groups, policy_show_groups),
-	PROGRAM("reply", 1, 2, "reply mux [\"TEXT\"] or reply service",
+	SESSION("reply", 1, 2, "reply mux [\"TEXT\"] or reply service",
 	    policy_take_reply, policy_show_reply),
 	ONCE("summary", BLOCK_SERVICE, 1, 1, "summary \"TEXT\"",
 	    policy_take_summary, policy_show_summary),
@@ -92,12 +91,14 @@ static const struct policy_row rows[] = {
 	    policy_take_new_privileges, policy_show_new_privileges),
 	PROGRAM("leftovers", 1, 1, "leftovers kill|keep", policy_take_leftovers,
 	    policy_show_leftovers),
-	PROGRAM("keepalive", 1, 1, "keepalive DURATION|off",
+	SESSION("keepalive", 1, 1, "keepalive DURATION|off",
 	    policy_take_keepalive, policy_show_keepalive),
 	PROGRAM("lifetime", 1, 1, "lifetime DURATION|off", policy_take_lifetime,
 	    policy_show_lifetime),
 	PROGRAM("idle", 1, 1, "idle DURATION|off", policy_take_idle,
 	    policy_show_idle),
+	{ "pass", BLOCK_SERVICE, ROW_KIND, 0, 1, 3, "pass PATH [uid NAME|UID]",
+	    policy_take_pass, policy_show_pass },
 	{ "trap", BLOCK_SERVICE, ROW_KIND, 0, 0, 0, "trap", policy_take_trap,
 	    policy_show_trap },
 	ONCE("rate", SERVICE, 3, 3, "rate N/s|N/min|N/h burst N",
@@ -107,7 +108,7 @@ static const struct policy_row rows[] = {
 	LIST("on", SERVICE, "on LISTENER ...", policy_take_on, policy_show_on),
 	{ "hours", SERVICE, ROW_REPEATS, 0, 2, 2, "hours DAYS HH:MM-HH:MM",
 	    policy_take_hours, policy_show_hours },
-	PROGRAM("log", 1, 1, "log all|failures|none", policy_take_log,
+	SESSION("log", 1, 1, "log all|failures|none", policy_take_log,
 	    policy_show_log),
 	{ "penalty", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 3, MANY,
 	    "penalty exit CODE ... DURATION", policy_take_exit_penalty,
@@ -120,7 +121,6 @@ static const struct policy_row rows[] = {
 	    policy_take_filesystem, policy_show_filesystem },
 	PROGRAM("network", 1, 2, "network any or network none [if-available]",
 	    policy_take_network, policy_show_network),
-	LATER_KIND("pass"),
 	LATER("isolate", SERVICE),
 
 	/* top level */
@@ -246,20 +246,39 @@ policy_row_suggest(struct suggestion *best, struct text word, uint8_t block)
 			suggest_consider(best, word, rows[i].word);
 }
 
-/* A trap has no program, and a builtin has one that needs no more. */
-static void
-check_meaning(struct policy_parser *parser, const struct policy_row *row,
-    struct place place)
-{
-	const struct policy_service *service = parser->service;
+/* What each kind has no use for, also where it is inherited, and why. */
+static const struct {
+	uint16_t without_meaning; /* ROW_* */
+	const char *reason;
+} kinds[] = {
+	[IMAGE_KIND_EXEC] = { 0, NULL },
+	[IMAGE_KIND_TRAP] = { ROW_PROGRAM | ROW_SESSION,
+	    "a trap runs nothing" },
+	[IMAGE_KIND_BUILTIN] = { ROW_FOREIGN, "a builtin has no use for it" },
+	[IMAGE_KIND_PASS] = { ROW_PROGRAM, "'pass' starts no program" },
+};
 
-	if (service->is_trap && (row->flags & ROW_PROGRAM) != 0)
-		policy_complain(parser, place,
-		    "a trap runs nothing: '%s' has no meaning here", row->word);
-	if (service->builtin.text.length > 0 && (row->flags & ROW_FOREIGN) != 0)
-		policy_complain(parser, place,
-		    "a builtin has no use for it: '%s' has no meaning here",
-		    row->word);
+uint16_t
+policy_rows_without_meaning(enum image_kind kind)
+{
+	return kinds[kind].without_meaning;
+}
+
+bool
+policy_starts_program(const struct policy_service *service)
+{
+	return (kinds[service->kind].without_meaning & ROW_PROGRAM) == 0;
+}
+
+static void
+refuse_without_meaning(struct policy_parser *parser, enum image_kind kind)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (parser->first[i].line != 0 &&
+		    (rows[i].flags & kinds[kind].without_meaning) != 0)
+			policy_complain(parser, parser->first[i],
+			    "%s: '%s' has no meaning here", kinds[kind].reason,
+			    rows[i].word);
 }
 
 void
@@ -283,9 +302,8 @@ policy_rows_check_kind(struct policy_parser *parser)
 		    "already",
 		    kind->word, parser->first[policy_row_index(kind)].line);
 	}
-	for (size_t i = 0; i < ROWS && is_one; i++)
-		if (parser->first[i].line != 0)
-			check_meaning(parser, &rows[i], parser->first[i]);
+	if (is_one)
+		refuse_without_meaning(parser, parser->service->kind);
 }
 
 void

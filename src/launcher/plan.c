@@ -34,7 +34,7 @@ check_base(const struct base *base, const struct image_service *service)
 	const bool is_self = (service->flags & IMAGE_SERVICE_SELF) != 0;
 
 	if ((service->flags & IMAGE_SERVICE_DISABLED) != 0 ||
-	    service->kind == IMAGE_KIND_TRAP)
+	    !image_is_launched(service))
 		return refuse(EPERM);
 	if (is_self != (base->kind == BASE_SELF))
 		return refuse(EPERM);

@@ -161,7 +161,6 @@ load_builtin(struct load *load, struct text root,
 	const struct word program = { .place = from->builtin.place,
 		.text = load_builtin_path(load, &from->builtin) };
 
-	to->kind = IMAGE_KIND_BUILTIN;
 	if (program.text.length == 0)
 		return;
 	load_program(load, root, &program, to);

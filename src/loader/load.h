@@ -110,6 +110,9 @@ void load_env(struct load *load, const struct policy_service *from,
     const struct account *account, struct image_service *to);
 /* Whether it can have `network none`, and by what. */
 void load_network(struct load *load, const struct policy_service *from);
+/* Which server it is passed on to. */
+void load_pass(struct load *load, const struct policy_service *from,
+    struct image_service *to);
 /* The programs that judge its services' system calls. */
 void load_filters(struct load *load);
 /* What it may use of the machine, and how it is scheduled. */

@@ -130,19 +130,25 @@ put_plain_values(struct load *load, const struct policy_service *from,
 
 /* A trap has none, whatever it inherits. */
 static void
-put_program_values(struct load *load, const struct policy_service *from,
+put_session_values(struct load *load, const struct policy_service *from,
     struct image_service *to)
 {
 	to->reply = (uint8_t)from->reply;
 	to->reply_text = load_text(
 	    load, from->reply_text, IMAGE_LINE_TEXT_MAX, from->name.place);
 	to->keepalive_s = from->keepalive_s;
+	to->logged = (uint8_t)from->logged;
+}
+
+/* Only what we start ourselves has these. */
+static void
+put_program_values(const struct policy_service *from, struct image_service *to)
+{
 	to->umask = from->umask;
 	to->stderr_to = (uint8_t)from->stderr_to;
 	to->leftovers = (uint8_t)from->leftovers;
 	to->exits = (struct image_range){ .first = from->exits.first,
 		.count = from->exits.count };
-	to->logged = (uint8_t)from->logged;
 	to->syscalls = (uint8_t)from->syscalls;
 	to->network = (uint8_t)from->network;
 }
@@ -161,15 +167,16 @@ load_exits(struct load *load)
 static void
 load_service(struct load *load, const struct policy_service *from)
 {
-	struct image_service service = { .flags = 0 };
+	struct image_service service = { .kind = (uint8_t)from->kind };
 	struct account account = { .name = NULL };
 
 	put_plain_values(load, from, &service);
 	load_access(load, from, &service);
-	if (from->is_trap) {
-		service.kind = IMAGE_KIND_TRAP;
-	} else {
-		put_program_values(load, from, &service);
+	switch (from->kind) {
+	case IMAGE_KIND_EXEC:
+	case IMAGE_KIND_BUILTIN:
+		put_session_values(load, from, &service);
+		put_program_values(from, &service);
 		load_lasting(load, from, &service);
 		load_network(load, from);
 		load_who(load, from, &service, &account);
@@ -177,6 +184,13 @@ load_service(struct load *load, const struct policy_service *from)
 		load_exec(load, from, &service);
 		load_filesystem(load, from, &service);
 		load_env(load, from, &account, &service);
+		break;
+	case IMAGE_KIND_TRAP:
+		break;
+	case IMAGE_KIND_PASS:
+		put_session_values(load, from, &service);
+		load_pass(load, from, &service);
+		break;
 	}
 	*(struct image_service *)build_add(&load->build, IMAGE_SERVICES, 1) =
 	    service;

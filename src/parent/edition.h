@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/breaker.h"
 #include "core/image.h"
 #include "core/rate.h"
 #include "sys/room.h"
@@ -23,6 +24,8 @@ struct parent;
 struct service_state {
 	struct rate_bucket rate; /* spent of its starts */
 	uint32_t sessions; /* chosen, launching or running */
+	uint32_t passing; /* of these, sent to its server and not yet taken */
+	struct breaker breaker; /* of its server */
 	uint32_t id; /* for as long as there is a service of its name; not 0 */
 	uint32_t former; /* its index in the edition before, or SESSION_NONE */
 };

@@ -222,6 +222,17 @@ tell_services(const struct explanation *about)
 }
 
 static void
+tell_server(
+    const struct explanation *about, const struct image_service *service)
+{
+	(void)fprintf(about->out, "passed to: %s\n",
+	    image_text(about->image, service->program));
+	if (!about->query->skips_system)
+		(void)fprintf(
+		    about->out, "its server is: uid %u\n", service->uid);
+}
+
+static void
 tell_identity(
     const struct explanation *about, const struct image_service *service)
 {
@@ -338,8 +349,10 @@ explain_write(
 	moment_format(query->minute, time);
 	(void)fprintf(out, "time: %s\n", time);
 	tell_source(&about);
-	if (service != NULL && service->kind != IMAGE_KIND_TRAP)
+	if (service != NULL && image_is_launched(service))
 		tell_identity(&about, service);
+	if (service != NULL && service->kind == IMAGE_KIND_PASS)
+		tell_server(&about, service);
 	tell_limits(&about, service);
 	tell_help(&about, is_admitted);
 	(void)fprintf(out, "verdict: %s\n",

@@ -18,6 +18,7 @@
 #include "parent/lifetime.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
+#include "parent/pass.h"
 #include "parent/reap.h"
 #include "parent/settle.h"
 #include "parent/stderr.h"
@@ -222,6 +223,10 @@ launch_expire(struct parent *parent, struct session *session)
 {
 	const struct launcher *launcher = launcher_of(parent, session);
 
+	if (session->is_passed) {
+		pass_expire(parent, session);
+		return;
+	}
 	if (session->state == SESSION_CHOSEN) {
 		launch_give_up(parent, session);
 		return;

@@ -69,7 +69,7 @@ needed_kinds(const struct parent *parent, uint32_t side)
 	for (uint32_t i = 0; i < services; i++) {
 		const struct image_service *service = image_service(image, i);
 
-		if (service->kind != IMAGE_KIND_TRAP)
+		if (image_is_launched(service))
 			kinds |= 1U << launch_kind(parent, service);
 	}
 	return kinds;

@@ -12,6 +12,8 @@
 
 #define LIMIT_LAUNCH_MS 5000 /* from the choice of a service to its exec */
 #define LIMIT_LAUNCHES_OPEN 128u /* with one launcher at a time */
+#define LIMIT_PASSES_OPEN 256u /* to one server, that it has not taken */
+#define LIMIT_PASS_BUSY_MS 250 /* with none taken, before it is stuck */
 #define LIMIT_STOP_MS 5000 /* from SIGTERM to SIGKILL of a session */
 #define LIMIT_STOP_KILLS 3 /* who is there after so many cannot be killed */
 

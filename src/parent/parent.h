@@ -30,7 +30,8 @@
  *	listen   accepts                    workers  asks a parser
  *	admit    may it come in at all      recheck  decides again
  *	session  gives it a slot            settle   refuses, or tells names
- *	                                    launch   has the service started
+ *	                                    launch   has the service started,
+ *	                                    pass     or has one that runs
  *	                                    reap     takes back what is left
  */
 enum token {
@@ -43,6 +44,8 @@ enum token {
 	TOKEN_STATUS, /* index: slot; its launch's status pipe */
 	TOKEN_LOADER, /* a reload's */
 	TOKEN_STDERR, /* index: slot; its service's stderr */
+	TOKEN_PASS, /* index: slot; the server that it is passed to */
+	TOKEN_PASS_END, /* index: slot; the pipe that its server holds */
 };
 
 enum phase {

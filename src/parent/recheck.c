@@ -17,6 +17,7 @@
 #include "core/name.h"
 #include "parent/launch.h"
 #include "parent/parent.h"
+#include "parent/pass.h"
 #include "parent/penalty.h"
 #include "parent/settle.h"
 #include "sys/log.h"
@@ -229,6 +230,9 @@ decide_service(struct parent *parent, struct session *session)
 	case IMAGE_KIND_EXEC:
 	case IMAGE_KIND_BUILTIN:
 		launch_choose(parent, session);
+		break;
+	case IMAGE_KIND_PASS:
+		pass_choose(parent, session);
 		break;
 	case IMAGE_KIND_TRAP:
 		penalty_add(parent, session, IMAGE_PENALTY_TRAP);

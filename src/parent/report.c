@@ -154,6 +154,22 @@ tell_capabilities(const struct parent *parent)
 	}
 }
 
+/* Who is passed on has three descriptors until its server takes it, then one.
+ */
+static uint64_t
+count_passing(const struct parent *parent)
+{
+	const struct image *image = &parent->image;
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++)
+		if (image_service(image, i)->kind == IMAGE_KIND_PASS)
+			most += LIMIT_PASSES_OPEN;
+	if (most > image_global(image)->sessions)
+		most = image_global(image)->sessions;
+	return 2 * most;
+}
+
 /* What the policy may come to need, if all its limits are reached at once. */
 static void
 tell_descriptors(const struct parent *parent)
@@ -164,7 +180,8 @@ tell_descriptors(const struct parent *parent)
 	uint64_t wanted = fixed + global->pending + LIMIT_LINGER_SLOTS +
 	    global->sessions +
 	    2 * LIMIT_LAUNCHES_OPEN * EDITION_SIDES *
-		launch_count(parent, parent->side);
+		launch_count(parent, parent->side) +
+	    count_passing(parent);
 	struct rlimit limit = { 0 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);

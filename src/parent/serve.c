@@ -14,6 +14,7 @@
 #include "parent/limits.h"
 #include "parent/listen.h"
 #include "parent/parent.h"
+#include "parent/pass.h"
 #include "parent/recheck.h"
 #include "parent/reap.h"
 #include "parent/reload.h"
@@ -86,6 +87,12 @@ dispatch(struct parent *parent, const struct epoll_event *event)
 		break;
 	case TOKEN_STDERR:
 		stderr_receive(parent, session_at(parent, index));
+		break;
+	case TOKEN_PASS:
+		pass_settle(parent, index);
+		break;
+	case TOKEN_PASS_END:
+		pass_end(parent, index);
 		break;
 	}
 }
@@ -173,6 +180,7 @@ static int
 finish(struct parent *parent)
 {
 	listen_close(parent);
+	pass_finish(parent);
 	reload_finish(parent);
 	workers_finish(parent);
 	launch_finish(parent);

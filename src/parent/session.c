@@ -83,6 +83,7 @@ sessions_make_room(struct parent *parent, uint32_t capacity)
 		session->fd = -1;
 		session->status_fd = -1;
 		session->stderr_fd = -1;
+		session->pipe_fd = -1;
 		session_list_push(parent, &sessions->free, session);
 	}
 	return 0;
@@ -119,6 +120,7 @@ session_take_fd(
 		.fd = fd,
 		.status_fd = -1,
 		.stderr_fd = -1,
+		.pipe_fd = -1,
 		.source = source,
 		.share = SOURCE_NONE };
 	return session;
@@ -144,6 +146,7 @@ session_set_service(
 	memcpy(session->exits, image_exits(&parent->image, chosen->exits),
 	    chosen->exits.count * sizeof(session->exits[0]));
 	session->has_stderr_log = chosen->stderr_to == IMAGE_STDERR_LOG;
+	session->is_passed = chosen->kind == IMAGE_KIND_PASS;
 }
 
 /* The list in which a state waits for its deadline; NULL: it has none. */
@@ -314,6 +317,7 @@ close_all(struct parent *parent, struct session *session)
 	fd_close(&session->fd);
 	fd_close(&session->status_fd);
 	fd_close(&session->stderr_fd);
+	fd_close(&session->pipe_fd);
 	session->generation = 0;
 }
 
@@ -356,6 +360,11 @@ session_enter(
 		parent->sessions.helping[session->side]--;
 	if (state == SESSION_HELPING)
 		parent->sessions.helping[session->side]++;
+	if (session_is_passing(session, session->state) &&
+	    session->tally != SESSION_NONE)
+		parent->services[session->tally].passing--;
+	if (session_is_passing(session, (uint8_t)state))
+		parent->services[session->tally].passing++;
 	assert(state != SESSION_FREE || session->state != SESSION_FREE);
 	if (from != to) {
 		class_leave(parent, session, from);

@@ -80,8 +80,9 @@ struct session {
 	struct sock_diag_key key; /* by which the kernel knows it then */
 	uint32_t lifetime_s, idle_s; /* of its service; 0: any time */
 	int fd; /* the client; owned; -1 once the service alone has it */
-	int status_fd; /* owned; what the launch reports */
+	int status_fd; /* owned; what the launch reports, or who is passed it */
 	int stderr_fd; /* owned; what the service complains of */
+	int pipe_fd; /* owned; at its end the session is, if it was passed */
 	pid_t pid; /* 0: not known; good until reaped */
 	uint32_t next_pid; /* the next slot with the same hash of its pid */
 	uint32_t source, share; /* records of what it is counted on */
@@ -113,6 +114,8 @@ struct session {
 	bool is_gone; /* its connection, when the kernel was asked last */
 	bool keeps_leftovers;
 	bool has_stderr_log;
+	bool is_passed; /* to a server that runs already */
+	bool was_accepted; /* `+` was said before it was passed */
 	bool is_exempt; /* from rates and penalties */
 	uint8_t logged; /* enum image_logged; of its service */
 };
@@ -147,6 +150,13 @@ void session_count_again(struct parent *parent, struct session *session,
 
 /* Whether its service, or its launcher, has it. */
 bool session_counts_as_running(const struct session *session);
+
+/* Whether its server would be waited for, to take it, in this state. */
+static inline bool
+session_is_passing(const struct session *session, uint8_t state)
+{
+	return session->is_passed && state == SESSION_LAUNCHING;
+}
 
 /* The record of what its source has of its service; SOURCE_NONE: no room. */
 uint32_t session_share(struct parent *parent, const struct session *session);

@@ -36,6 +36,7 @@ static const char *const reasons[REFUSAL_COUNT] = {
 	[REFUSAL_SOURCE_RATE] = "source-rate",
 	[REFUSAL_TRAP] = "trap",
 	[REFUSAL_LAUNCH] = "launch",
+	[REFUSAL_SUSPENDED] = "suspended",
 	[REFUSAL_RESOURCES] = "resources",
 	[REFUSAL_STOPPING] = "stopping",
 };
@@ -55,6 +56,7 @@ is_about_service(enum refusal refusal)
 	case REFUSAL_SOURCE_RATE:
 	case REFUSAL_TRAP:
 	case REFUSAL_LAUNCH:
+	case REFUSAL_SUSPENDED:
 		return true;
 	case REFUSAL_NONE:
 	case REFUSAL_UNKNOWN:

@@ -31,6 +31,7 @@ enum refusal {
 	REFUSAL_SOURCE_RATE, /* the service's, for one source */
 	REFUSAL_TRAP, /* nobody has a reason to ask for this one */
 	REFUSAL_LAUNCH, /* a step of its launch failed */
+	REFUSAL_SUSPENDED, /* its server has failed too often: not tried */
 	REFUSAL_RESOURCES, /* descriptors or memory ran out */
 	REFUSAL_STOPPING, /* tcpmuxd is about to end */
 	REFUSAL_COUNT,

@@ -32,17 +32,20 @@ find_service(const struct image *image, const char *name)
 	return service;
 }
 
+/* What is remembered of services: spent rates, and servers that are away. */
 static void
-inherit_rates(struct parent *parent, const struct edition *former)
+inherit_services(struct parent *parent, const struct edition *former)
 {
 	uint32_t count = image_count(&parent->image, IMAGE_SERVICES);
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct service_state *service = &parent->services[i];
 
-		if (service->former != SESSION_NONE)
-			service->rate =
-			    edition_services(former)[service->former].rate;
+		if (service->former == SESSION_NONE)
+			continue;
+		service->rate = edition_services(former)[service->former].rate;
+		service->breaker =
+		    edition_services(former)[service->former].breaker;
 	}
 }
 
@@ -65,6 +68,7 @@ count_running(struct parent *parent)
 			continue;
 		service = &parent->services[session->tally];
 		service->sessions++;
+		service->passing += session_is_passing(session, session->state);
 		if (service->former == SESSION_NONE)
 			service->id = session->service_id;
 	}
@@ -113,7 +117,7 @@ swap_editions(struct parent *parent)
 	parent->side = 1 - former;
 	parent->image = next->image;
 	parent->services = edition_services(next);
-	inherit_rates(parent, &parent->editions[former]);
+	inherit_services(parent, &parent->editions[former]);
 	count_running(parent);
 	tables_take(parent, &tables, &former_image);
 	listen_take(parent, &parent->reload.listeners);

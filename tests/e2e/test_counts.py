@@ -17,6 +17,7 @@ import pytest
 
 from load import status
 from mux import COUNTS, LOCAL4, OK, REFUSAL, converse, eventually, service
+from passing import Server
 
 TIMES = 3  # as many as a source, and the door, may have
 OPEN = ("pending", "launching", "running", "lingering", *COUNTS)
@@ -49,12 +50,15 @@ def mux(shared_mux_factory, place):
         service("off", CAT, head="disabled"),
         service("trap", "trap", user=False),
         service("broken", f"exec {gone}"),
+        *[service(name, f"pass {place}/{name}", "per-source 8", user=False)
+          for name in ("passed", "absent")],
         *[service(name, CAT) for name in NAMES], parser=("timeout 2s",),
         exempt=(), admission=(
             "allow any", f"pending {TIMES}", f"pending-per-source {TIMES}",
             f"per-source {TIMES}", "rate 1000000/s burst 1000000",
             "penalty-threshold 23h", "penalty-max 1d"))
     gone.unlink()
+    mux.place = place
     return mux
 
 
@@ -260,6 +264,45 @@ def a_service_that_is_killed(mux):
         for sock in socks:
             assert converse(sock) == b""
         mux.wait_log("exit", since=mark, signal=int(number), count=TIMES)
+
+
+@ending
+def a_server_that_ends_what_it_was_passed(mux):
+    """Whether its client is still there or not."""
+    with Server(mux.place / "passed") as server:
+        for leave in socket.socket.close, reset, None:
+            socks = [opened(mux, b"passed\r\n") for _ in range(TIMES)]
+            taken = [server.take() for _ in socks]
+            until(mux, "launching", 0)
+            if leave is not None:
+                for sock in socks:
+                    leave(sock)
+            until(mux, "running")
+            for session in taken:
+                session.end()
+            until(mux, "running", 0)
+
+
+@ending
+def a_server_that_does_not_take(mux):
+    """It never reads, closes unread, or is killed with all unread."""
+    with Server(mux.place / "passed") as server:
+        socks = [opened(mux, b"passed\r\n") for _ in range(TIMES)]
+        until(mux, "launching")
+        mark = mux.mark()
+        server.accept().close()
+        mux.wait_log("launch-failed", since=mark, step="unread")
+        until(mux, "launching", TIMES - 1)
+        for sock in socks:
+            reset(sock)
+    mux.wait_log("launch-failed", since=mark, step="unread", count=TIMES)
+
+
+@ending
+def a_server_that_is_away(mux):
+    for _ in range(2 * TIMES):
+        assert converse(opened(mux, b"absent\r\n")) == REFUSAL
+    mux.wait_log("pass-suspended", service="absent")
 
 
 @ending

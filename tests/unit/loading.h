@@ -23,6 +23,7 @@
 #include "loader/memory.c"
 #include "loader/nets.c"
 #include "loader/network.c"
+#include "loader/pass.c"
 #include "loader/paths.c"
 #include "loader/problems.c"
 #include "loader/profile.c"

@@ -25,7 +25,7 @@ struct maker {
 	uint32_t nets; /* declared so far */
 	uint32_t listeners; /* names of them so far */
 	uint8_t block;
-	bool is_trap, is_builtin; /* this service */
+	enum image_kind kind; /* of this service */
 	bool has_filesystem; /* and no new-privileges: never both */
 	bool is_self; /* the policy is for somebody without root */
 };
@@ -480,6 +480,16 @@ draw_builtin(struct maker *maker)
 }
 
 static inline void
+draw_pass(struct maker *maker)
+{
+	draw_path(maker);
+	if (maker_tosses(maker))
+		return;
+	maker_plain(maker, "uid");
+	draw_account(maker);
+}
+
+static inline void
 draw_user(struct maker *maker)
 {
 	if (maker->is_self) {
@@ -709,7 +719,8 @@ static const struct maker_row {
 	{ "format", BLOCK_LOG, 0, 1, draw_format },
 	{ "addresses", BLOCK_LOG, 0, 1, draw_addresses },
 	{ "limit", BLOCK_LOG, 0, 1, draw_log_limit },
-	{ "trap", BLOCK_SERVICE, 0, 1, draw_nothing },
+	{ "trap", BLOCK_SERVICE, 1, 1, draw_nothing },
+	{ "pass", BLOCK_SERVICE, 1, 1, draw_pass },
 	{ "exec", BLOCK_SERVICE, 1, 1, draw_exec },
 	{ "builtin", BLOCK_SERVICE, 1, 1, draw_builtin },
 	{ "user", SERVICES, 1, 1, draw_user },
@@ -779,13 +790,13 @@ maker_line(struct maker *maker, const struct maker_row *row)
 	fputc('\n', maker->out);
 }
 
-static inline const char *
-maker_kind(const struct maker *maker)
-{
-	if (maker->is_trap)
-		return "trap";
-	return maker->is_builtin ? "builtin" : "exec";
-}
+/* The words of kinds. */
+static const char *const maker_kinds[] = {
+	[IMAGE_KIND_EXEC] = "exec",
+	[IMAGE_KIND_TRAP] = "trap",
+	[IMAGE_KIND_BUILTIN] = "builtin",
+	[IMAGE_KIND_PASS] = "pass",
+};
 
 /* Whether this row may stand in this block, beside what is there. */
 static inline bool
@@ -801,10 +812,8 @@ maker_fits(const struct maker *maker, const struct maker_row *row)
 	if (maker->block != BLOCK_SERVICE)
 		return true;
 	if ((known->flags & ROW_KIND) != 0)
-		return strcmp(row->word, maker_kind(maker)) == 0;
-	if (maker->is_builtin && (known->flags & ROW_FOREIGN) != 0)
-		return false;
-	return !maker->is_trap || (known->flags & ROW_PROGRAM) == 0;
+		return strcmp(row->word, maker_kinds[maker->kind]) == 0;
+	return (known->flags & policy_rows_without_meaning(maker->kind)) == 0;
 }
 
 /* The lines of a block, beginning with any row. */
@@ -822,8 +831,6 @@ maker_lines(struct maker *maker, uint8_t block)
 
 		if (!maker_fits(maker, row))
 			continue;
-		if (strcmp(row->word, "trap") == 0)
-			count = 1;
 		while (count-- > 0)
 			maker_line(maker, row);
 	}
@@ -832,9 +839,12 @@ maker_lines(struct maker *maker, uint8_t block)
 static inline void
 maker_block(struct maker *maker, const char *word, uint8_t block)
 {
-	maker->is_trap = block == BLOCK_SERVICE && maker_below(maker, 6) == 0;
-	maker->is_builtin = block == BLOCK_SERVICE && !maker->is_trap &&
-	    maker_below(maker, 4) == 0;
+	static const enum image_kind kinds[] = { IMAGE_KIND_EXEC,
+		IMAGE_KIND_EXEC, IMAGE_KIND_EXEC, IMAGE_KIND_TRAP,
+		IMAGE_KIND_BUILTIN, IMAGE_KIND_PASS };
+
+	if (block == BLOCK_SERVICE)
+		maker->kind = PICK(maker, kinds);
 	fputs(word, maker->out);
 	if (block == BLOCK_SERVICE) {
 		draw_name(maker);

@@ -142,7 +142,7 @@ is_same_limits(
 	if (!(field)) \
 	return #field
 
-/* Of a program: a trap has none, whatever it inherited. */
+/* Of a program: other kinds have none, whatever they inherited. */
 static inline const char *
 program_difference(const struct policy *left, const struct policy_service *l,
     const struct policy *right, const struct policy_service *r)
@@ -156,8 +156,6 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(is_same_text(l->group.text, r->group.text));
 	DIFFERS(l->groups_kind == r->groups_kind);
 	DIFFERS(is_same_words(left, l->groups, right, r->groups));
-	DIFFERS(l->reply == r->reply);
-	DIFFERS(is_same_text(l->reply_text, r->reply_text));
 	DIFFERS(is_same_text(l->chroot.text, r->chroot.text));
 	DIFFERS(l->has_nice == r->has_nice && l->nice == r->nice);
 	DIFFERS(is_same_limits(&l->rlimits, &r->rlimits));
@@ -170,10 +168,8 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(l->has_all_capabilities == r->has_all_capabilities);
 	DIFFERS(l->has_new_privileges == r->has_new_privileges);
 	DIFFERS(l->leftovers == r->leftovers);
-	DIFFERS(l->keepalive_s == r->keepalive_s);
 	DIFFERS(l->lifetime_s == r->lifetime_s);
 	DIFFERS(l->idle_s == r->idle_s);
-	DIFFERS(l->logged == r->logged);
 	DIFFERS(l->syscalls == r->syscalls);
 	DIFFERS(l->network == r->network);
 	DIFFERS(l->is_network_if_available == r->is_network_if_available);
@@ -190,7 +186,9 @@ service_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(is_same_text(l->name.text, r->name.text));
 	DIFFERS(l->is_disabled == r->is_disabled);
 	DIFFERS(l->is_unlisted == r->is_unlisted);
-	DIFFERS(l->is_trap == r->is_trap);
+	DIFFERS(l->kind == r->kind);
+	DIFFERS(is_same_text(l->pass.text, r->pass.text));
+	DIFFERS(is_same_text(l->pass_user.text, r->pass_user.text));
 	DIFFERS(is_same_rules(left, l->rules, right, r->rules));
 	DIFFERS(is_same_text(l->summary, r->summary));
 	DIFFERS(is_same_words(left, l->aliases, right, r->aliases));
@@ -200,7 +198,15 @@ service_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(is_same_rate(&l->source_rate, &r->source_rate));
 	DIFFERS(is_same_words(left, l->on, right, r->on));
 	DIFFERS(is_same_hours(left, l->hours, right, r->hours));
-	return l->is_trap ? NULL : program_difference(left, l, right, r);
+	if (l->kind == IMAGE_KIND_TRAP)
+		return NULL;
+	DIFFERS(l->reply == r->reply);
+	DIFFERS(is_same_text(l->reply_text, r->reply_text));
+	DIFFERS(l->keepalive_s == r->keepalive_s);
+	DIFFERS(l->logged == r->logged);
+	if (l->kind == IMAGE_KIND_PASS)
+		return NULL;
+	return program_difference(left, l, right, r);
 }
 
 static inline const char *

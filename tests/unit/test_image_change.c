@@ -57,7 +57,7 @@ SERVICE_CHANGE(odd_flag, service->flags = 0x20)
 SERVICE_CHANGE(odd_reply, service->reply = 2)
 SERVICE_CHANGE(odd_stderr, service->stderr_to = 3)
 SERVICE_CHANGE(odd_leftovers, service->leftovers = 2)
-SERVICE_CHANGE(odd_kind_of_service, service->kind = 3)
+SERVICE_CHANGE(odd_kind_of_service, service->kind = IMAGE_KIND_PASS + 1)
 SERVICE_CHANGE(odd_logged, service->logged = 3)
 SERVICE_CHANGE(odd_syscalls, service->syscalls = 3)
 SERVICE_CHANGE(odd_network, service->network = 2)
@@ -183,6 +183,40 @@ BUILTIN_CHANGE(
     builtin_with_all, "echo", service->flags = IMAGE_SERVICE_CAPABILITIES_ALL)
 BUILTIN_CHANGE(builtin_with_privileges, "echo",
     service->flags = IMAGE_SERVICE_NEW_PRIVILEGES)
+/* What is left of a program is its path, now a socket's, and a uid. */
+static void
+make_pass(struct build *build, struct image_service *service)
+{
+	make_trap(build, service);
+	service->kind = IMAGE_KIND_PASS;
+	service->program = small_text(build, "/run/x.sock");
+	service->uid = 33;
+}
+
+static struct image_text
+long_path(struct build *build, size_t length)
+{
+	char path[IMAGE_SOCKET_MAX + 2];
+
+	memset(path, 'x', length);
+	path[0] = '/';
+	path[length] = '\0';
+	return small_text(build, path);
+}
+
+#define PASS_CHANGE(name, statement) \
+	SERVICE_CHANGE(name, make_pass(build, service); statement)
+
+PASS_CHANGE(pass_relative, service->program = small_text(build, "x.sock"))
+PASS_CHANGE(pass_nowhere, service->program = (struct image_text){ .length = 0 })
+PASS_CHANGE(
+    pass_long, service->program = long_path(build, IMAGE_SOCKET_MAX + 1))
+PASS_CHANGE(pass_longest, service->program = long_path(build, IMAGE_SOCKET_MAX))
+PASS_CHANGE(pass_with_chdir, service->chdir = small_text(build, "/"))
+PASS_CHANGE(pass_with_argv, service->argv.count = 1)
+PASS_CHANGE(pass_with_gid, service->gid = 1)
+PASS_CHANGE(pass_nobody, service->uid = UINT32_MAX)
+PASS_CHANGE(pass_with_self, service->flags = IMAGE_SERVICE_SELF)
 
 #define HOURS(build) \
 	((struct image_hours *)(void *)(build)->sections[IMAGE_HOURS].bytes)
@@ -441,6 +475,16 @@ static const struct change changes[] = {
 	{ "trap, syscalls", trap_with_syscalls, IMAGE_BAD_VALUE },
 	{ "trap, network", trap_with_network, IMAGE_BAD_VALUE },
 	{ "trap, self", trap_with_self, IMAGE_BAD_VALUE },
+	{ "pass", make_pass, IMAGE_OK },
+	{ "pass, relative", pass_relative, IMAGE_BAD_TEXT },
+	{ "pass, nowhere", pass_nowhere, IMAGE_BAD_TEXT },
+	{ "pass, long", pass_long, IMAGE_BAD_TEXT },
+	{ "pass, longest", pass_longest, IMAGE_OK },
+	{ "pass, chdir", pass_with_chdir, IMAGE_BAD_TEXT },
+	{ "pass, argv", pass_with_argv, IMAGE_BAD_VALUE },
+	{ "pass, gid", pass_with_gid, IMAGE_BAD_VALUE },
+	{ "pass, nobody", pass_nobody, IMAGE_BAD_VALUE },
+	{ "pass, self", pass_with_self, IMAGE_BAD_VALUE },
 	{ "files beyond", files_beyond, IMAGE_BAD_VALUE },
 	{ "all files", files_none, IMAGE_OK },
 	{ "files, new privileges", files_and_privileges, IMAGE_BAD_VALUE },
