@@ -359,12 +359,15 @@ def test_sensor_times(convert, time, line):
 
 
 @pytest.mark.parametrize("kind", ["TCPMUX", "TCPMUXPLUS"])
-def test_internal_services(convert, kind):
-    policy, _ = convert(MUX + entry(name="other") + entry(
-        name="daytime", type=f"{kind} INTERNAL UNLISTED", user="root",
-        without=["server"]))
-    assert re.search(r"(\t|this version of tcpmuxd: )builtin daytime\n", policy)
-    assert "unsafe" not in policy
+@pytest.mark.parametrize("user", ["root", "daemon"])
+def test_internal_services(convert, kind, user):
+    policy, _ = convert(MUX + entry(
+        "env = A=b", "nice = 1", name="daytime",
+        type=f"{kind} INTERNAL UNLISTED", user=user, without=["server"]))
+    assert block(policy, "service daytime") == [
+        "allow any", f"user {'nobody' if user == 'root' else user}",
+        "umask 022", "builtin daytime", 'reply mux "Go"', "nice 1"]
+    notes_hold(policy, "env A=b: an internal service")
 
 
 # --- what stands before the name is read ------------------------------------
@@ -572,13 +575,18 @@ def test_inetd_what_is_not_carried_over(convert):
         "tcpmux/b stream tcp nowait nobody b b\n"
         "tcpmux/c stream tcp nowait\n"
         "tcpmux/+finger stream tcp nowait root internal\n"
+        "tcpmux/echo stream tcp nowait root internal\n"
         "tcpmux/d on protocol = tcp, exec = /bin/d;\n"
         "tcpmux/e stream tcp nowait :daemon /bin/e e\n"
         "#tcpmux/f stream tcp nowait nobody /bin/f f\n")
-    assert re.findall(r"^service .*$", policy, re.M) == ["service a disabled {"]
+    assert re.findall(r"^service .*$", policy, re.M) == [
+        "service a disabled {", "service echo {"]
+    assert block(policy, "service echo") == [
+        "allow any", "user nobody", "umask 022", "builtin echo",
+        'reply mux "Go"']
     assert [line for line, _ in notes(policy)] == list(
-        map(str, [2, 7, 3, 4, 4, 5, 5, 6, 6, 8, 8]))
-    assert "given.conf:7: tcpmux/d: lines of the form" in said
+        map(str, [2, 8, 3, 4, 4, 5, 5, 6, 6, 9, 9]))
+    assert "given.conf:8: tcpmux/d: lines of the form" in said
 
 
 # --- as it is loaded ----------------------------------------------------------
@@ -596,6 +604,7 @@ def test_it_is_served(convert, mux_factory):
         + entry(name="own", server="/bin/echo", server_args="+mine",
                 type="TCPMUX UNLISTED")
         + entry("only_from = 10.0.0.0", name="closed")
+        + entry(name="echo", type="TCPMUX INTERNAL UNLISTED", user="root")
         + entry("groups = yes", "group = daemon", "env = A=b",
                 "access_times = 0:00-23:59", "nice = 2", name="more",
                 user="root"))
@@ -604,6 +613,8 @@ def test_it_is_served(convert, mux_factory):
                          (b"closed", b"-Service not available\r\n")):
         assert converse(mux.connect(), name + b"\r\n") == answer
     assert converse(mux.connect(), b"MORE\r\nx",
+                    half_close=True) == b"+Go\r\nx"
+    assert converse(mux.connect(), b"echo\r\nx",
                     half_close=True) == b"+Go\r\nx"
 
 
@@ -759,6 +770,5 @@ def test_what_debian_ships(convert, tmp_path):
         "= yes", "= no") + entry()
     policy, _ = convert(muxed)
     for name in ("echo", "discard", "daytime", "time", "chargen"):
-        assert re.search(rf"(\t|this version of tcpmuxd: )builtin {name}\n",
-                         policy)
+        assert f"builtin {name}" in block(policy, f"service {name}")
     assert "servers: could not be carried over" in policy
