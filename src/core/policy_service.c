@@ -5,6 +5,8 @@
  */
 #include "core/policy_parser.h"
 
+#include <string.h>
+
 enum {
 	TEXT_MAX = 255, /* bytes of reply and summary */
 	ALIASES_MAX = 64,
@@ -225,8 +227,16 @@ void
 policy_take_summary(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	if (is_short(parser, &line->words[1]))
-		parser->service->summary = line->words[1].text;
+	const struct word *word = &line->words[1];
+
+	/* No other control comes through the lexer. */
+	if (word->text.length > 0 &&
+	    memchr(word->text.bytes, '\t', word->text.length) != NULL)
+		policy_complain(parser, word->place,
+		    "a summary has no tabs: it is read in one line with "
+		    "others");
+	else if (is_short(parser, word))
+		parser->service->summary = word->text;
 }
 
 void

@@ -530,10 +530,12 @@ draw_reply(struct maker *maker)
 static inline void
 draw_summary(struct maker *maker)
 {
-	if (maker_below(maker, 4) == 0)
-		maker_word(maker, "");
-	else
-		draw_odd(maker);
+	const char *text = PICK(maker, odd_texts);
+
+	/* It has no tabs. */
+	if (maker_below(maker, 4) == 0 || strchr(text, '\t') != NULL)
+		text = "";
+	maker_word(maker, text);
 }
 
 static inline void
