@@ -24,6 +24,7 @@
 #include "core/step.h"
 #include "launcher/filter.h"
 #include "sys/drop.h"
+#include "sys/filter.h"
 #include "sys/landlock.h"
 #include "sys/namespace.h"
 
@@ -298,22 +299,19 @@ prepare_landlock(struct base *base)
 static int
 enter_filters(struct base *base)
 {
-	const struct image_global *global = image_global(&base->image);
-
 	base->filters = 0;
+	base->lacks_clone3 = false;
 	if (base->kind != BASE_COMMON || !CAN_LIVE_FILTERED)
 		return 0;
 	base->filters = 1U << IMAGE_FILTER_DEFAULT;
 	if (base->is_offline)
 		base->filters |= 1U << IMAGE_FILTER_OFFLINE;
-	/* A policy without such a service has no such program. */
-	for (int i = 0; i < IMAGE_FILTERS_COUNT; i++)
-		if ((base->filters >> i & 1) != 0 &&
-		    global->filters[i].count == 0)
-			return 0;
-	if (drop_new_privileges() != 0)
+	if (drop_new_privileges() != 0 ||
+	    filters_enter(base, base->filters) != 0 ||
+	    filter_enter_without_clone3() != 0)
 		return -1;
-	return filters_enter(base, base->filters);
+	base->lacks_clone3 = true;
+	return 0;
 }
 
 /*

@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "untraced.h"
+
 #define ARGUMENTS 6
 #define X32_BIT 0x40000000L
 

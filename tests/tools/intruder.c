@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "untraced.h"
+
 #define FORKERS 3
 #define SECONDS 10
 #define HOLD_SECONDS 40

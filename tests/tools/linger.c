@@ -9,6 +9,8 @@
 
 #include <sys/socket.h>
 
+#include "untraced.h"
+
 int
 main(void)
 {

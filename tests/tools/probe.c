@@ -24,6 +24,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "untraced.h"
+
 #ifndef SO_PEEK_OFF
 #define SO_PEEK_OFF 42
 #endif

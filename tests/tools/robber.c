@@ -24,6 +24,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "untraced.h"
+
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
