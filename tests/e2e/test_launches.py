@@ -10,8 +10,9 @@ import socket
 
 import pytest
 
-from launchers import (assert_descriptors, assert_golden, golden, limits_of,
-                       own, parse_probe, peer_env, public_directory)
+from launchers import (assert_descriptors, assert_golden, golden,
+                       inherited_limits, own, parse_probe, peer_env,
+                       public_directory)
 from mux import IS_ROOT, LOCAL4, LOCAL6, eventually, program, service
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -76,7 +77,7 @@ def test_services_get_what_their_policies_grant(mux_factory, monkeypatch):
     daemon = pwd.getpwnam("daemon")
     bounding = int(own("CapBnd"), 16)
     # Its own descriptor limit it raises; its services do not see that.
-    limits = limits_of("self")
+    limits = inherited_limits("self")
     limits[resource.RLIMIT_NOFILE] = (1000, limits[resource.RLIMIT_NOFILE][1])
     mux = mux_factory(
         probe("plain"),
@@ -112,7 +113,7 @@ def test_without_root_a_service_is_who_tcpmuxd_is(mux_factory):
     mux = mux_factory(probe("plain", user="self"), user=user)
     entry = pwd.getpwnam(user) if user else pwd.getpwuid(os.getuid())
     keys = {} if user else {"groups": sorted(os.getgroups())}
-    keys["limits"] = limits_of("self")
+    keys["limits"] = inherited_limits("self")
     check(mux, "plain", entry.pw_uid, gid=entry.pw_gid, securebits=0,
           bounding=int(own("CapBnd"), 16), **keys)
 
