@@ -755,7 +755,7 @@ def test_a_file_that_never_ends():
     assert (status, said) == (1, "from-xinetd: /dev/zero: is not a file\n")
 
 
-# --- what Debian ships ----------------------------------------------------------
+# --- what Debian ships ------------------------------------------------------
 
 SHIPPED = sorted(pathlib.Path("/etc/xinetd.d").glob("*"))
 
