@@ -129,7 +129,9 @@ def rsync_service(home):
     (home / "upload").mkdir()
     needs("rsync")
     return shipped(home, "rsync", "rsync-ro",
-                   [("/etc/rsyncd-mux.conf", config)])
+                   [("/etc/rsyncd-mux.conf", config),
+                    (f"/srv/mirror {config}\n", f"{home}/tree {config}\n"
+                     f"\tfilesystem write {home}/upload\n")])
 
 
 def rsync_env(mux):
@@ -418,7 +420,9 @@ def test_nrpe_tells_what_it_is_asked(mux_factory, home):
         "command[check_fine]=/bin/echo FINE as can be\n"
         "command[check_bad]=/bin/sh -c 'echo BAD; exit 2'\n")
     mux = mux_factory(shipped(home, "nrpe", "nagios",
-                              [("/etc/nagios/nrpe.cfg", config)]))
+                              [("/etc/nagios/nrpe.cfg", config),
+                               ("/etc/nagios /proc\n", f"{config} /proc\n"),
+                               ("/usr/lib/nagios/plugins", "/bin/echo")]))
     with socket_of(mux, "nrpe") as port:
         ask = [check, "-H", LOCAL4, "-p", port, "-c"]
         assert run(mux, *ask, "check_fine").stdout == b"FINE as can be\n"
@@ -427,6 +431,54 @@ def test_nrpe_tells_what_it_is_asked(mux_factory, home):
         # Only what its configuration names.
         assert run(mux, *ask, "check_id", check=False).returncode != 0
     mux.wait_log("exit", service="nrpe", count=3)
+
+
+# --- scripts ----------------------------------------------------------------
+
+PYTHON = """#!/usr/bin/python3
+import json, os, pwd, re, socket, sys, threading
+said = []
+thread = threading.Thread(target=lambda: said.append(sys.stdin.readline()))
+thread.start()
+thread.join()
+for path in ("/etc/debian_version", "/proc/self/status", "/tmp", __file__):
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        said.append("open")
+    except PermissionError:
+        said.append("shut")
+print(json.dumps([*said, pwd.getpwuid(0).pw_name,
+                  socket.getservbyname("ssh")]), flush=True)
+"""
+PERL = """#!/usr/bin/perl
+use strict; use warnings; use POSIX; use Socket; use List::Util qw(sum);
+$| = 1;
+my $line = <STDIN>;
+my $shut = grep { !open(my $file, "<", $_) && $! == EACCES }
+    ("/etc/debian_version", "/proc/self/status", "/etc/perl/none", $0);
+print "$line$shut ", sum(1, 2), " ", (getpwuid(0))[0], "\\n";
+"""
+
+
+@pytest.mark.parametrize("name, text, answer", [
+    ("python3", PYTHON,
+     b'["hello\\n", "shut", "shut", "shut", "open", "root", 22]\n'),
+    ("perl", PERL, b"hello\n2 3 root\n")])
+def test_a_script_lives_with_nothing_but_itself(mux_factory, home, name, text,
+                                                answer):
+    """Its modules are of /usr/lib; it opens no other file."""
+    needs(name)
+    script = home / "script"
+    script.write_text(text)
+    script.chmod(0o755)
+    empty = home / "empty"
+    empty.mkdir()
+    mux = mux_factory(service("script", f"exec {script}",
+                              f"filesystem read {empty}", "stderr socket"))
+    for _ in range(3):
+        done = run(mux, *tcpmux(mux).split(), LOCAL4, "script",
+                   stdin=None, input=b"hello\n")
+        assert done.stdout == answer
 
 
 # --- the honeypot -----------------------------------------------------------
@@ -471,3 +523,7 @@ def test_shipped_files_let_in_nobody_by_themselves():
                 assert set(words[2:]) <= documentation
             elif words[0] == "allow":
                 assert name == "honeypot" or words[1].startswith("@")
+        first = {words[0] for words in directives}
+        # Files stay open to logins alone.
+        assert ("exec" not in first or
+                ("filesystem" in first) != ("new-privileges" in first))
