@@ -6,16 +6,23 @@
 
 #include "sys/landlock.h"
 
+#define IN 0
 #define READ LANDLOCK_MAY_READ
 #define WRITE LANDLOCK_MAY_WRITE
 
 const struct everyone everyone[] = {
-	/* libraries, locales, character sets, modules of interpreters */
+	/* libraries, locales, character sets, modules of interpreters; in /
+	 * too, where these are no links to those in /usr */
+	{ "/", IN },
+	{ "/lib", READ },
+	{ "/lib64", READ },
+	{ "/usr", IN },
 	{ "/usr/lib", READ },
 	{ "/usr/lib64", READ },
 	{ "/usr/local/lib", READ },
-	{ "/lib", READ }, /* where it is no link to the one in /usr */
-	{ "/lib64", READ },
+	/* localtime, in other places */
+	{ "/usr/share/zoneinfo", READ },
+	{ "/etc", IN },
 	/* where the loader finds libraries, and which it has to load */
 	{ "/etc/ld.so.cache", READ },
 	{ "/etc/ld.so.preload", READ },
@@ -30,10 +37,10 @@ const struct everyone everyone[] = {
 	{ "/etc/gai.conf", READ },
 	{ "/etc/services", READ },
 	{ "/etc/protocols", READ },
-	/* localtime, here and elsewhere */
+	/* localtime, here */
 	{ "/etc/localtime", READ },
-	{ "/usr/share/zoneinfo", READ },
 	/* what nothing can be kept in, and what nothing can be learned from */
+	{ "/dev", IN },
 	{ "/dev/null", WRITE },
 	{ "/dev/zero", READ },
 	{ "/dev/urandom", READ },
@@ -41,6 +48,3 @@ const struct everyone everyone[] = {
 };
 
 const size_t everyone_count = sizeof(everyone) / sizeof(everyone[0]);
-
-_Static_assert(sizeof(everyone) / sizeof(everyone[0]) <= EVERYONE_MAX,
-    "a place for every row");

@@ -8,13 +8,14 @@
  * cannot start without, and what the C library looks up. All of it is public
  * on every system; none of it has to be there. The manual has the same list.
  */
-#define EVERYONE_MAX 24u
-
 struct everyone {
 	const char *path;
-	unsigned access; /* LANDLOCK_MAY_* */
+	/* LANDLOCK_MAY_*; 0: nobody may, it is the directory that those
+	 * which follow lie in, if it is theirs. */
+	unsigned access;
 };
 
+/* The first is `/`. */
 extern const struct everyone everyone[];
 extern const size_t everyone_count;
 

@@ -19,16 +19,6 @@
 #include "sys/fd.h"
 #include "sys/landlock.h"
 
-#ifndef STATX_MNT_ID
-#define STATX_MNT_ID 0x1000u
-#endif
-#ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000u /* Linux 6.8: no later mount has it */
-#endif
-#define WANTED \
-	(STATX_TYPE | STATX_INO | STATX_CTIME | STATX_MNT_ID | \
-	    STATX_MNT_ID_UNIQUE)
-
 _Static_assert(LANDLOCK_MAY_READ == IMAGE_ACCESS_BIT(IMAGE_ACCESS_READ) &&
 	LANDLOCK_MAY_WRITE == IMAGE_ACCESS_BIT(IMAGE_ACCESS_WRITE) &&
 	LANDLOCK_MAY_EXECUTE == IMAGE_ACCESS_BIT(IMAGE_ACCESS_EXEC),
@@ -48,38 +38,10 @@ struct grant {
 	unsigned access; /* LANDLOCK_MAY_* */
 	bool is_optional;
 	bool is_passing; /* the path's bytes are not there for long */
+	/* Noted already, by its last change: what lies in it need not be.
+	 * NULL: this has to be noted itself. */
+	const struct identity *directory;
 };
-
-static struct identity
-identify(const struct statx *status, bool is_program)
-{
-	struct identity identity = { .inode = status->stx_ino,
-		.mount = status->stx_mnt_id,
-		.major = status->stx_dev_major,
-		.minor = status->stx_dev_minor };
-
-	if (is_program) {
-		identity.changed_s = status->stx_ctime.tv_sec;
-		identity.changed_ns = status->stx_ctime.tv_nsec;
-	}
-	return identity;
-}
-
-static bool
-is_same(const struct identity *left, const struct identity *right)
-{
-	return left->inode == right->inode && left->mount == right->mount &&
-	    left->major == right->major && left->minor == right->minor &&
-	    left->changed_s == right->changed_s &&
-	    left->changed_ns == right->changed_ns;
-}
-
-static bool
-is_same_file(const struct identity *left, const struct identity *right)
-{
-	return left->inode == right->inode && left->major == right->major &&
-	    left->minor == right->minor;
-}
 
 /* Not there, or not for us: what may be lacking is then. */
 static bool
@@ -88,39 +50,16 @@ is_absence(int error)
 	return error == ENOENT || error == ENOTDIR || error == EACCES;
 }
 
-/* The record's own copy, or NULL if there is no room. */
-static const char *
-keep_text(struct ruleset_record *record, const char *path)
+static int allow(struct making *making, const struct grant *grant);
+
+/* What a link leads to does not lie in the link's directory. */
+static int
+follow(struct making *making, const struct grant *grant)
 {
-	const size_t size = strlen(path) + 1;
-	char *kept = record->text + record->text_used;
+	struct grant target = *grant;
 
-	if (size > sizeof(record->text) - record->text_used)
-		return NULL;
-	memcpy(kept, path, size);
-	record->text_used += size;
-	return kept;
-}
-
-static void
-note(const struct making *making, const struct grant *grant,
-    const struct identity *identity, bool is_program)
-{
-	struct ruleset_record *record = making->record;
-	const char *path = grant->path;
-
-	if (record == NULL || !record->is_whole)
-		return;
-	if (grant->is_passing)
-		path = keep_text(record, path);
-	if (path == NULL || record->count == RULESET_PATHS_MAX) {
-		record->is_whole = false;
-		return;
-	}
-	record->paths[record->count].path = path;
-	record->paths[record->count].identity = *identity;
-	record->paths[record->count].is_program = is_program;
-	record->count++;
+	target.directory = NULL;
+	return allow(making, &target);
 }
 
 /* Adds what fd is open on. 1: it is a program's file; 0: not; -1: errno. */
@@ -129,20 +68,25 @@ allow_open(struct making *making, const struct grant *grant, int fd)
 {
 	struct statx status;
 	struct identity identity;
-	bool is_directory, is_program;
+	bool is_program;
 
-	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &status) != 0)
+	if (statx(fd, "", AT_EMPTY_PATH, IDENTITY_WANTED, &status) != 0)
 		return -1;
-	is_directory = S_ISDIR(status.stx_mode);
+	if (S_ISLNK(status.stx_mode))
+		return follow(making, grant);
 	is_program = S_ISREG(status.stx_mode) &&
 	    (grant->access & LANDLOCK_MAY_EXECUTE) != 0;
 	identity = identify(&status, is_program);
 	if (landlock_allow(making->ruleset->fd, making->abi, fd, grant->access,
-		is_directory) != 0)
+		S_ISDIR(status.stx_mode)) != 0)
 		return -1;
 	if (is_same_file(&identity, &making->root))
 		making->ruleset->opens_root = true;
-	note(making, grant, &identity, is_program);
+	/* What is mounted there is not the directory's. */
+	if (grant->directory == NULL ||
+	    grant->directory->mount != identity.mount)
+		record_note(making->record, grant->path, grant->is_passing,
+		    &identity, is_program);
 	return is_program ? 1 : 0;
 }
 
@@ -151,13 +95,17 @@ static int
 allow(struct making *making, const struct grant *grant)
 {
 	static const struct identity nothing = { .inode = 0 };
-	int fd = open(grant->path, O_PATH | O_CLOEXEC);
+	const int flags = O_PATH | O_CLOEXEC;
+	int fd = open(
+	    grant->path, grant->directory != NULL ? flags | O_NOFOLLOW : flags);
 	int result;
 
 	if (fd == -1) {
 		if (!grant->is_optional || !is_absence(errno))
 			return -1;
-		note(making, grant, &nothing, false);
+		if (grant->directory == NULL)
+			record_note(making->record, grant->path,
+			    grant->is_passing, &nothing, false);
 		return 0;
 	}
 	result = allow_open(making, grant, fd);
@@ -211,17 +159,56 @@ allow_all(struct making *making, const struct grant *grant)
 	}
 }
 
-/* Inside another root no path leads where it did. */
-static int
-note_root(struct making *making)
+/*
+ * By its last change it stands for what lies in it: to look at it is to look
+ * at all of that. The root is among them, so below another one nothing holds.
+ */
+static void
+note_directory(
+    struct making *making, const char *path, struct identity *directory)
 {
-	static const struct grant grant = { .path = "/" };
 	struct statx status;
 
-	if (statx(AT_FDCWD, "/", 0, WANTED, &status) != 0)
-		return -1;
-	making->root = identify(&status, false);
-	note(making, &grant, &making->root, false);
+	*directory = (struct identity){ .inode = 0 };
+	if (statx(AT_FDCWD, path, 0, IDENTITY_WANTED, &status) == 0)
+		*directory = identify(&status, true);
+	record_note(making->record, path, false, directory, true);
+}
+
+/* Whether the directory is where the path is looked for. */
+static bool
+lies_in(const char *path, const char *directory)
+{
+	const size_t length = (size_t)(strrchr(path, '/') - path);
+
+	return length == 0 ? directory[1] == '\0'
+			   : strlen(directory) == length &&
+		memcmp(path, directory, length) == 0;
+}
+
+static int
+allow_everyone(struct making *making)
+{
+	const char *path = "";
+	struct identity directory;
+
+	for (size_t i = 0; i < everyone_count; i++) {
+		struct grant grant = { .path = everyone[i].path,
+			.access = everyone[i].access,
+			.is_optional = true };
+
+		if (grant.access == 0) {
+			path = grant.path;
+			note_directory(making, path, &directory);
+			if (i == 0)
+				making->root = directory;
+			continue;
+		}
+		if (lies_in(grant.path, path))
+			grant.directory = &directory;
+		if (allow(making, &grant) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -230,16 +217,8 @@ fill(struct making *making, const struct image *image, uint32_t number)
 {
 	const struct image_range paths = image_ruleset(image, number)->paths;
 
-	if (note_root(making) != 0)
+	if (allow_everyone(making) != 0)
 		return -1;
-	for (size_t i = 0; i < everyone_count; i++) {
-		const struct grant grant = { .path = everyone[i].path,
-			.access = everyone[i].access,
-			.is_optional = true };
-
-		if (allow(making, &grant) == -1)
-			return -1;
-	}
 	for (uint32_t i = 0; i < paths.count; i++) {
 		const struct image_path *path =
 		    image_path(image, paths.first + i);
@@ -263,33 +242,14 @@ ruleset_make(struct ruleset *ruleset, struct ruleset_record *record,
 		.ruleset = ruleset, .record = record, .abi = abi
 	};
 
-	if (record != NULL) {
-		record->count = 0;
-		record->text_used = 0;
-		record->is_whole = true;
-	}
+	if (record != NULL)
+		record_begin(record);
 	ruleset->opens_root = false;
 	ruleset->fd = landlock_files_ruleset(abi);
 	if (ruleset->fd != -1 && fill(&making, image, number) == 0)
 		return 0;
 	fd_close(&ruleset->fd);
 	if (record != NULL)
-		record->is_whole = false;
+		record->state = RECORD_VOID;
 	return -1;
-}
-
-bool
-ruleset_record_holds(const struct ruleset_record *record)
-{
-	for (uint32_t i = 0; record->is_whole && i < record->count; i++) {
-		struct identity now = { .inode = 0 };
-		struct statx status;
-
-		if (statx(AT_FDCWD, record->paths[i].path, 0, WANTED,
-			&status) == 0)
-			now = identify(&status, record->paths[i].is_program);
-		if (!is_same(&now, &record->paths[i].identity))
-			return false;
-	}
-	return record->is_whole;
 }

@@ -51,7 +51,7 @@ rulesets_take(const struct rulesets *rulesets, const struct image *image,
 	const uint32_t place = find(rulesets, number);
 
 	if (place < rulesets->count &&
-	    ruleset_record_holds(&rulesets->ready[place].record)) {
+	    record_holds(&rulesets->ready[place].record)) {
 		*ruleset = rulesets->ready[place].ruleset;
 		return 0;
 	}
@@ -73,7 +73,7 @@ put_take_fd(struct rulesets *rulesets, uint32_t place, struct ruleset *made,
 		kept->opens_root = made->opens_root;
 		/* Else it is the former one, which the record is not of. */
 		if (dup3(made->fd, kept->fd, O_CLOEXEC) == -1)
-			rulesets->ready[place].record.is_whole = false;
+			rulesets->ready[place].record.state = RECORD_VOID;
 	} else if ((unsigned)made->fd == *first_free_fd) {
 		*kept = *made;
 		made->fd = -1;
@@ -99,9 +99,9 @@ rulesets_tend(struct rulesets *rulesets, const struct image *image,
 	record = &rulesets->ready[place].record;
 	if (ruleset_make(&made, record, image, number, rulesets->abi) != 0)
 		return;
-	if (record->is_whole)
+	if (record->state == RECORD_WHOLE)
 		put_take_fd(rulesets, place, &made, first_free_fd);
-	else
+	else if (record->state == RECORD_LARGE)
 		rulesets->wanted[number] = WANTED_NEVER;
 	fd_close(&made.fd);
 }

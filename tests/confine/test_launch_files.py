@@ -12,12 +12,13 @@ import pathlib
 import re
 import shutil
 import socket
+import subprocess
 
 import pytest
 
 import launchers
 from launchers import Launcher, parse_probe
-from mux import IS_ROOT, program
+from mux import IS_ROOT, eventually, program
 from rooms import unsanitized
 
 pytestmark = [unsanitized, pytest.mark.skipif(
@@ -41,7 +42,7 @@ if abi == 0:
 
 def everyone():
     """{path: access} of src/launcher/everyone.c."""
-    rows = re.findall(r'\{ "([^"]+)", (\w+) \}',
+    rows = re.findall(r'\{ "([^"]+)", (READ|WRITE) \}',
                       (SOURCE / "everyone.c").read_text())
     assert len(rows) > 15
     return dict(rows)
@@ -185,7 +186,7 @@ def test_etc_and_proc_are_closed_to_root_too(tree):
               "list:/etc/ssl", "list:/proc", "read:/proc/self/status",
               f"read:/proc/{os.getpid()}/environ", "list:/root", "list:/tmp",
               "list:/usr/share", "list:/var", "exec:/bin/true",
-              "write:/etc/passwd", "create:/usr/lib/x"]
+              "write:/etc/passwd", "write:/usr/lib/os-release"]
     check({**{act: SHUT for act in closed}, "read:/etc/passwd": OK,
            "list:/usr/lib": OK, "exec:/usr/lib": SHUT,
            "read:/usr/lib/os-release": OK}, [f"read={tree}/ro"],
@@ -445,14 +446,20 @@ def rulesets_of(launcher):
 
 
 def settle(launcher, count):
-    """Launches until that many rulesets are there, itself included; all but
-    the first may be the launcher's."""
-    for _ in range(50):
-        with launcher.launch():
-            pass
-        if rulesets_of(launcher) == {*range(4, 4 + count)}:
-            return
-    pytest.fail(f"{launcher.fds()}")
+    """Launches until that many rulesets are there; all but the first are
+    ready ones. What was changed just now is waited for."""
+    def is_settled():
+        with launcher.launch() as session:
+            return session.is_running and rulesets_of(launcher) == {
+                *range(4, 4 + count)}
+
+    eventually(is_settled, what=f"{count} rulesets")
+
+
+def is_let_in(launcher):
+    """Whether the launcher, which does not lie, has made it anew."""
+    with launcher.launch() as session:
+        return session.is_running
 
 
 def test_a_launch_takes_the_ruleset_that_is_ready(tree):
@@ -473,12 +480,47 @@ def test_a_launch_takes_the_ruleset_that_is_ready(tree):
             shutil.rmtree(tree / "gone")
             with launcher.launch() as session:
                 assert session.statuses == SHUTS_ITSELF_OUT
-            # the launcher, which does not lie, makes it anew in the end
-            for _ in range(50):
-                with launcher.launch() as session:
-                    if session.is_running:
-                        break
+            eventually(lambda: is_let_in(launcher))
             settle(launcher, 2)
+
+
+# /etc of the launcher's own: a link to elsewhere, and a file mounted on one.
+OWN_ETC = """
+mount -t tmpfs none /etc && cp -a "$0/etc/." /etc &&
+ln -s "$0/ro/file" /etc/resolv.conf && mount --bind "$0/rw/file" /etc/services &&
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("change", [
+    "mv etc/spare etc/hosts", "rm etc/passwd", "echo x >etc/gai.conf",
+    "ln -sf hosts etc/resolv.conf", "mv $TREE/ro/spare $TREE/ro/file",
+    "umount $ETC/services"])
+def test_what_everyone_has_may_be_replaced_too(tree, change):
+    """Whose directories are looked at instead of each file of it."""
+    (tree / "etc").mkdir()
+    for name in "hosts", "passwd", "services", "spare":
+        (tree / "etc" / name).write_text("text\n")
+    acts = [f"read:/etc/{name}" for name in (
+        "hosts", "passwd", "services", "resolv.conf", "gai.conf")]
+    with files(acts, [f"read={tree}/bin"], in_child=[LYING],
+               under=["unshare", "-m", "sh", "-ec", OWN_ETC, str(tree)]
+               ) as launcher:
+        settle(launcher, 2)
+        with launcher.launch() as session:
+            before = told(session)
+        assert [*before.values()] == [OK, OK, OK, OK, E.ENOENT]
+        subprocess.run(
+            ["nsenter", "-m", "-t", str(launcher.pid), "sh", "-ec",
+             f"cd /; ETC=/etc TREE={tree}; {change}"], check=True)
+        with launcher.launch() as session:
+            assert session.statuses == SHUTS_ITSELF_OUT
+        eventually(lambda: is_let_in(launcher))
+        with launcher.launch() as session:
+            after = told(session)
+        assert [*after.values()] == [
+            OK, E.ENOENT if "passwd" in change else OK, OK, OK,
+            OK if "gai" in change else E.ENOENT]
 
 
 def test_a_ruleset_too_large_to_be_kept_is_each_child_s_own(tree):

@@ -85,6 +85,27 @@ the_same_paths_are_one_ruleset(void **state)
 	assert_int_equal(image_count(&result.image, IMAGE_RULESETS), 3);
 }
 
+/* Where they begin is part of what paths are. */
+static void
+another_root_is_another_ruleset(void **state)
+{
+	const struct loader_options options = { .policy_path = "policy",
+		.skips_system = true };
+
+	(void)state;
+	load_text_of("defaults {\n" GRANTS("read /srv") "}\n" SERVICE("a", "")
+		SERVICE("b", "\tchroot /one\n") SERVICE("c", "\tchroot /two\n")
+		    SERVICE("d", "\tchroot /two\n"));
+	run(&options);
+	assert_true(result.is_loaded);
+	assert_int_equal(image_count(&result.image, IMAGE_RULESETS), 3);
+	assert_int_not_equal(
+	    service_at(0)->filesystem, service_at(1)->filesystem);
+	assert_int_not_equal(
+	    service_at(1)->filesystem, service_at(2)->filesystem);
+	assert_int_equal(service_at(2)->filesystem, service_at(3)->filesystem);
+}
+
 static void
 what_is_not_there_is_a_problem(void **state)
 {
@@ -157,6 +178,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_path_is_once_in_a_ruleset),
 		cmocka_unit_test(the_same_paths_are_one_ruleset),
+		cmocka_unit_test(another_root_is_another_ruleset),
 		cmocka_unit_test(what_is_not_there_is_a_problem),
 		cmocka_unit_test(a_way_that_others_own_is_doubted),
 		cmocka_unit_test(a_kernel_without_landlock_is_a_problem),
