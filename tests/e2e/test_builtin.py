@@ -244,6 +244,25 @@ def test_limits_hold(mux_factory):
     second.close()
 
 
+def test_under_the_tightest_policy(mux_factory):
+    """All that can be taken away from a service: it needs none of it."""
+    tight = ["filesystem read /dev/null", "limit open-files 8",
+             "limit file-size 0", "limit address-space 16M", "limit cpu 10s",
+             "limit stack 256K", "stderr null", "nice 5"]
+    if IS_ROOT:
+        tight += ["network none", "limit user-processes 0"]
+    mux = mux_factory(*(builtin(kind, *tight) for kind in KINDS))
+    assert mux.request("echo", b"abc") == (OK, b"abc")
+    assert mux.request("discard", b"abc") == (OK, b"")
+    assert DAYTIME.fullmatch(mux.request("daytime")[1])
+    assert len(mux.request("time")[1]) == 4
+    client = begin(mux, "chargen")
+    assert client.recv(74, socket.MSG_WAITALL) == chargen_line(0)
+    client.close()
+    for kind in KINDS:
+        mux.wait_log("exit", service=kind, status=0)
+
+
 def reset(client):
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                       struct.pack("ii", 1, 0))
