@@ -27,7 +27,7 @@ import tempfile
 from mux import program
 from rooms import SEALS, STEPS, memfd
 
-STDERR_PIPE = 1
+STDERR_PIPE, CGROUP, CGROUP_BORN = 1, 2, 6
 SO_PEEK_OFF = 42
 OPEN_LIMIT = 20.0  # seconds: more than any launch takes
 LIMIT_CORE = 5  # of enum image_rlimit
@@ -243,7 +243,7 @@ class Launcher:
         return struct.unpack("=iII", creds)[0], struct.unpack("<Q", message)[0]
 
     def launch(self, sock=None, stderr=False, service=0, flags=None,
-               peer=None, local=None, prepare=None):
+               peer=None, local=None, prepare=None, cgroup=None):
         """Launch it for a new client (or sock, and then no client); returns
         when the status pipe has ended.
         """
@@ -258,13 +258,16 @@ class Launcher:
         if stderr:
             error, error_end = os.pipe()
             fds.append(error_end)
+        if cgroup is not None:
+            fds.append(cgroup)
         if flags is None:
             flags = STDERR_PIPE if stderr else 0
         self.send(encode(session, service, flags,
                          peer or client.getsockname(),
                          local or ours.getsockname()), fds)
         for fd in fds[1:]:
-            os.close(fd)
+            if fd != cgroup:
+                os.close(fd)
         if sock is None:
             ours.close()
         statuses = decode(read_all(status))

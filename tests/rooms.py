@@ -33,7 +33,7 @@ NO_NAME = 0xFFFFFFFF
 BATCH_MAX = 32
 
 STEPS = """none arguments names image process-group signals descriptors plan
-    clone launched umask scheduling rlimits keyring user-namespace namespaces root
+    clone launched cgroup umask scheduling rlimits keyring user-namespace namespaces root
     chdir     groups gid bounding-set securebits uid capabilities process-limit dumpable
     verify no-new-privs landlock filter program reply exec""".split()
 

@@ -113,7 +113,9 @@ launch_decode(struct launch *launch, const uint8_t *bytes, size_t length)
 	launch->session = wire_get_u64(bytes);
 	launch->service = wire_get_u32(bytes + 8);
 	launch->flags = bytes[12];
-	return (launch->flags & ~LAUNCH_STDERR) == 0 &&
+	if ((launch->flags & (LAUNCH_CGROUP | LAUNCH_BORN)) == LAUNCH_BORN)
+		return false;
+	return (launch->flags & ~LAUNCH_FLAGS) == 0 &&
 	    get_addr(&launch->peer, bytes + 13) &&
 	    get_addr(&launch->local, bytes + 13 + LAUNCH_ADDR_BYTES);
 }

@@ -80,8 +80,14 @@ size_t verdict_encode(uint8_t bytes[VERDICT_MESSAGE_MAX],
  */
 void verdict_decode(struct verdict *entry, const uint8_t *bytes);
 
-/* LAUNCH, parent to launcher: SCM_RIGHTS socket, status pipe[, stderr]. */
-#define LAUNCH_STDERR 0x01u /* a third descriptor is the service's stderr */
+/*
+ * LAUNCH, parent to launcher: SCM_RIGHTS socket, status pipe[, stderr]
+ * [, cgroup].
+ */
+#define LAUNCH_STDERR 0x01u /* the service's stderr is there */
+#define LAUNCH_CGROUP 0x02u /* and the session's cgroup */
+#define LAUNCH_BORN 0x04u /* in which it can be made */
+#define LAUNCH_FLAGS (LAUNCH_STDERR | LAUNCH_CGROUP | LAUNCH_BORN)
 
 struct launch {
 	uint64_t session;
@@ -93,7 +99,7 @@ struct launch {
 
 #define LAUNCH_ADDR_BYTES 23u
 #define LAUNCH_BYTES (13u + 2u * LAUNCH_ADDR_BYTES)
-#define LAUNCH_FDS_MAX 3u
+#define LAUNCH_FDS_MAX 4u
 
 void launch_encode(uint8_t bytes[LAUNCH_BYTES], const struct launch *launch);
 

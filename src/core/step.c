@@ -18,6 +18,7 @@ static const char *const names[STEP_COUNT] = {
 	[STEP_PLAN] = "plan",
 	[STEP_CLONE] = "clone",
 	[STEP_LAUNCHED] = "launched",
+	[STEP_CGROUP] = "cgroup",
 	[STEP_UMASK] = "umask",
 	[STEP_SCHEDULING] = "scheduling",
 	[STEP_RLIMITS] = "rlimits",

@@ -23,6 +23,7 @@ enum step {
 	STEP_PLAN,
 	STEP_CLONE,
 	STEP_LAUNCHED,
+	STEP_CGROUP,
 	/* what it inherits and keeps */
 	STEP_UMASK,
 	STEP_SCHEDULING,

@@ -1,6 +1,7 @@
 #ifndef LAUNCHER_CHILD_H
 #define LAUNCHER_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "launcher/base.h"
@@ -24,10 +25,13 @@ struct child {
 	int status_fd;
 	int stderr_fd; /* -1 unless the service has a pipe */
 	struct ruleset files; /* what it may use of them; fd -1: no matter */
+	int cgroup_fd; /* -1 if the session has none */
+	bool is_born_there; /* or has to go */
 };
 
 /* place.c: what it inherits, and where it is. */
 int child_announce(struct child *child);
+int child_enter_cgroup(struct child *child);
 int child_lead_group(struct child *child);
 int child_reset_signals(struct child *child);
 int child_place_descriptors(struct child *child);

@@ -17,6 +17,7 @@
 
 #include "core/step.h"
 #include "launcher/child.h"
+#include "sys/cgroup.h"
 
 static int
 report(int status_fd, enum step step, int error)
@@ -68,6 +69,8 @@ static const struct {
 } steps[] = {
 	/* The channel is only there before the descriptors are placed. */
 	{ STEP_LAUNCHED, child_announce },
+	/* Before anything else that could start something. */
+	{ STEP_CGROUP, child_enter_cgroup },
 	{ STEP_PROCESS_GROUP, child_lead_group },
 	{ STEP_SIGNALS, child_reset_signals },
 	{ STEP_DESCRIPTORS, child_place_descriptors },
@@ -127,6 +130,14 @@ launch_report(int status_fd, enum step step, int error)
  * An ordinary clone with a null stack goes on with a copy of this one, like
  * fork. vfork would stop the launcher with a child that somebody stops.
  */
+static long
+clone_child(const struct child *child)
+{
+	if (child->is_born_there)
+		return cgroup_clone(child->cgroup_fd, CLONE_PARENT);
+	return syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+}
+
 void
 launch(const struct base *base, const struct plan *plan,
     const struct received *received)
@@ -137,8 +148,10 @@ launch(const struct base *base, const struct plan *plan,
 		.socket_fd = received->socket_fd,
 		.status_fd = received->status_fd,
 		.stderr_fd = received->stderr_fd,
-		.files = { .fd = -1 } };
-	const long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+		.files = { .fd = -1 },
+		.cgroup_fd = received->cgroup_fd,
+		.is_born_there = (received->launch.flags & LAUNCH_BORN) != 0 };
+	const long pid = clone_child(&child);
 
 	if (pid == 0)
 		become_service(&child);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "core/message.h"
+#include "sys/cgroup.h"
 #include "sys/restore.h"
 
 /* First of all, so that the parent knows whom to kill if it hangs. */
@@ -28,6 +29,21 @@ child_announce(struct child *child)
 	if (send(BASE_CHANNEL_FD, bytes, sizeof(bytes), MSG_NOSIGNAL) !=
 	    sizeof(bytes))
 		return -1;
+	return 0;
+}
+
+/* Nothing else is ever in it at this moment. */
+int
+child_enter_cgroup(struct child *child)
+{
+	if (child->cgroup_fd == -1)
+		return 0;
+	if (!child->is_born_there && cgroup_enter(child->cgroup_fd) != 0)
+		return -1;
+	if (!cgroup_has_process(child->cgroup_fd)) {
+		errno = EPERM;
+		return -1;
+	}
 	return 0;
 }
 

@@ -152,6 +152,9 @@ plan_make(
 	has_pipe = (launch->flags & LAUNCH_STDERR) != 0;
 	if (has_pipe != (service->stderr_to == IMAGE_STDERR_LOG))
 		return refuse(EINVAL);
+	if ((launch->flags & LAUNCH_CGROUP) != 0 &&
+	    service->leftovers == IMAGE_LEFTOVERS_KEEP)
+		return refuse(EINVAL);
 	if (check_base(base, service) != 0)
 		return -1;
 	plan->service = service;

@@ -13,13 +13,14 @@
 
 #include <sys/socket.h>
 
-/* Padding makes room for one more than is ever sent: it would be seen. */
+/* Room for one more than is ever sent: it would be seen. */
+#define CONTROL_BYTES CMSG_SPACE((LAUNCH_FDS_MAX + 1) * sizeof(int))
+#define CONTROL_FDS (CONTROL_BYTES / sizeof(int))
+
 union control {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(LAUNCH_FDS_MAX * sizeof(int))];
+	char bytes[CONTROL_BYTES];
 };
-
-#define CONTROL_FDS (CMSG_SPACE(LAUNCH_FDS_MAX * sizeof(int)) / sizeof(int))
 
 /* All descriptors of the message; *is_plain if there was nothing else. */
 static size_t
@@ -49,6 +50,20 @@ close_all(const int fds[], size_t count)
 		close(fds[i]);
 }
 
+/* As many as its flags say, in their order; false: they are not. */
+static bool
+place_all(struct received *received, const int fds[], size_t count)
+{
+	const uint8_t flags = received->launch.flags;
+	size_t next = 2;
+
+	received->socket_fd = fds[0];
+	received->status_fd = fds[1];
+	received->stderr_fd = (flags & LAUNCH_STDERR) != 0 ? fds[next++] : -1;
+	received->cgroup_fd = (flags & LAUNCH_CGROUP) != 0 ? fds[next++] : -1;
+	return count == next;
+}
+
 static ssize_t
 receive(int channel_fd, struct msghdr *message)
 {
@@ -71,7 +86,7 @@ receive_launch(int channel_fd, struct received *received)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
 	const ssize_t length = receive(channel_fd, &message);
-	int fds[CONTROL_FDS];
+	int fds[CONTROL_FDS] = { -1 };
 	size_t count;
 	bool is_plain;
 
@@ -82,12 +97,9 @@ receive_launch(int channel_fd, struct received *received)
 		return RECEIVE_CLOSED;
 	if (!is_plain || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
 	    !launch_decode(&received->launch, bytes, (size_t)length) ||
-	    count != ((received->launch.flags & LAUNCH_STDERR) != 0 ? 3 : 2)) {
+	    !place_all(received, fds, count)) {
 		close_all(fds, count);
 		return RECEIVE_BAD;
 	}
-	received->socket_fd = fds[0];
-	received->status_fd = fds[1];
-	received->stderr_fd = count == 3 ? fds[2] : -1;
 	return RECEIVE_LAUNCH;
 }

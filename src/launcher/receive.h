@@ -12,9 +12,10 @@ enum receive_result {
 /* One LAUNCH and its descriptors. */
 struct received {
 	struct launch launch;
-	int socket_fd; /* owned, like the other two */
+	int socket_fd; /* owned, like the others */
 	int status_fd;
 	int stderr_fd; /* -1 without LAUNCH_STDERR */
+	int cgroup_fd; /* -1 without LAUNCH_CGROUP */
 };
 
 /*

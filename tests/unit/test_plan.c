@@ -357,6 +357,21 @@ a_stderr_pipe_comes_when_it_should(void **state)
 	}
 }
 
+static void
+what_may_stay_has_no_cgroup(void **state)
+{
+	struct fixture *f = *state;
+
+	f->launch.flags |= LAUNCH_CGROUP;
+	assert_int_equal(plan(f), 0);
+	assert_int_equal(tear_down(state), 0);
+	assert_int_equal(set_up(state), 0);
+	f = *state;
+	f->launch.flags |= LAUNCH_CGROUP;
+	f->service.leftovers = IMAGE_LEFTOVERS_KEEP;
+	assert_int_equal(plan(f), EINVAL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -378,6 +393,7 @@ main(void)
 		TEST(a_trap_is_not_planned),
 		TEST(a_service_that_is_none_is_not_planned),
 		TEST(a_stderr_pipe_comes_when_it_should),
+		TEST(what_may_stay_has_no_cgroup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
