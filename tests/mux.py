@@ -30,6 +30,8 @@ import time
 
 import pytest
 
+import groups
+
 OK = b"+\r\n"
 REFUSAL = b"-Service not available\r\n"
 LOCAL4, LOCAL6 = "127.0.0.1", "::1"
@@ -560,6 +562,7 @@ class Mux:
         assert status == 0, f"exit status {status}\n{tail}"
         self.assert_no_crash()
         self.assert_nothing_counted()
+        self.assert_no_group()
 
     def assert_nothing_counted(self):
         """Whatever happened: who is gone is counted nowhere any more.
@@ -571,6 +574,11 @@ class Mux:
         for line in self.logs("stopped"):
             left = {key: line[key] for key in COUNTS}
             assert set(left.values()) == {"0"}, f"{left}\n{self.log.tail()}"
+
+    def assert_no_group(self):
+        """No session's cgroup, in use or not; but for those given up."""
+        if not self.logs("abandoned"):
+            assert groups.numbers(self) == [], groups.of(self)
 
     def assert_no_crash(self):
         for line in self.log.lines:

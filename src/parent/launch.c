@@ -15,6 +15,7 @@
 
 #include "core/message.h"
 #include "core/step.h"
+#include "parent/cgroup.h"
 #include "parent/lifetime.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
@@ -52,33 +53,60 @@ restore_socket(struct parent *parent, struct session *session)
 		    session->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
 }
 
-/* The pipes of one launch: what it reports, and what its service says. */
-static int
-open_pipes(
-    struct parent *parent, struct session *session, int fds[3], size_t *count)
-{
-	uint32_t slot = session_slot(parent, session);
-	int status[2] = { -1, -1 };
+/* What goes with one LAUNCH beside the socket. */
+struct enclosed {
+	int fds[LAUNCH_FDS_MAX]; /* owned, all but the first */
+	size_t count;
+	uint8_t flags; /* LAUNCH_* */
+};
 
-	if (pipe2(status, O_CLOEXEC | O_NONBLOCK) != 0)
+static int
+enclose(struct enclosed *enclosed, int fd, uint8_t flag)
+{
+	if (fd < 0)
 		return -1;
-	session->status_fd = status[0];
-	fds[1] = status[1];
-	*count = 2;
-	/* No event is asked for: the end of the pipe comes unasked. */
-	if (loop_add(&parent->loop, status[0], 0,
-		loop_token(TOKEN_STATUS, slot)) != 0)
-		return -1;
-	if (!session->has_stderr_log)
-		return 0;
-	fds[2] = stderr_open(parent, session);
-	if (fds[2] < 0)
-		return -1;
-	*count = 3;
+	enclosed->fds[enclosed->count++] = fd;
+	enclosed->flags |= flag;
 	return 0;
 }
 
+/* The pipe by which the launch reports. */
 static int
+enclose_status(
+    struct parent *parent, struct session *session, struct enclosed *enclosed)
+{
+	uint32_t slot = session_slot(parent, session);
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;
+	session->status_fd = ends[0];
+	(void)enclose(enclosed, ends[1], 0);
+	/* No event is asked for: the end of the pipe comes unasked. */
+	return loop_add(
+	    &parent->loop, ends[0], 0, loop_token(TOKEN_STATUS, slot));
+}
+
+/* The step that failed, with errno; NULL: all that the service needs. */
+static const char *
+enclose_all(
+    struct parent *parent, struct session *session, struct enclosed *enclosed)
+{
+	if (enclose_status(parent, session, enclosed) != 0)
+		return "send";
+	if (session->has_stderr_log &&
+	    enclose(enclosed, stderr_open(parent, session), LAUNCH_STDERR) != 0)
+		return "send";
+	if (!session->keeps_leftovers && parent->cgroups.all_fd >= 0 &&
+	    enclose(enclosed, cgroup_take(parent, session),
+		parent->cgroups.can_clone ? LAUNCH_CGROUP | LAUNCH_BORN
+					  : LAUNCH_CGROUP) != 0)
+		return step_name(STEP_CGROUP);
+	return NULL;
+}
+
+/* NULL, or the step that failed, with errno. */
+static const char *
 send_launch(
     struct parent *parent, struct launcher *launcher, struct session *session)
 {
@@ -88,23 +116,23 @@ send_launch(
 	struct launch launch = { .session = session->id,
 		.service = session->service,
 		.peer = session->peer };
-	int fds[LAUNCH_FDS_MAX] = { session->fd, -1, -1 };
-	size_t count = 1;
-	int result = -1;
+	struct enclosed enclosed = { .fds = { session->fd }, .count = 1 };
+	const char *step = "send";
 
 	(void)getsockname(
 	    session->fd, (struct sockaddr *)&local, &local_length);
 	if (addr_from_sockaddr(
-		&launch.local, (struct sockaddr *)&local, local_length) &&
-	    open_pipes(parent, session, fds, &count) == 0) {
-		launch.flags = count == 3 ? LAUNCH_STDERR : 0;
-		launch_encode(bytes, &launch);
-		result = channel_send(
-		    launcher->channel_fd, bytes, sizeof(bytes), fds, count);
-	}
-	fd_close(&fds[1]);
-	fd_close(&fds[2]);
-	return result;
+		&launch.local, (struct sockaddr *)&local, local_length))
+		step = enclose_all(parent, session, &enclosed);
+	launch.flags = enclosed.flags;
+	launch_encode(bytes, &launch);
+	if (step == NULL &&
+	    channel_send(launcher->channel_fd, bytes, sizeof(bytes),
+		enclosed.fds, enclosed.count) != 0)
+		step = "send";
+	while (enclosed.count > 1)
+		fd_close(&enclosed.fds[--enclosed.count]);
+	return step;
 }
 
 /* Forgets a launch that failed; the socket is still ours and unanswered. */
@@ -119,16 +147,17 @@ drop_launch(struct parent *parent, struct session *session)
 		launcher_of(parent, session)->open--;
 	if (session->pid != 0)
 		reap_forget(parent, session);
+	cgroup_drop(parent, session);
 }
 
 /* It did not come to the launcher: refused, or, if that is gone, kept. */
 static void
 undo_launch(struct parent *parent, struct launcher *launcher,
-    struct session *session, int error)
+    struct session *session, const char *step, int error)
 {
 	drop_launch(parent, session);
 	if (error != EPIPE && error != ECONNRESET) {
-		settle_refuse_launch(parent, session, "send", error);
+		settle_refuse_launch(parent, session, step, error);
 		return;
 	}
 	launcher->is_ready = false;
@@ -143,12 +172,14 @@ launch_pump(struct parent *parent, struct launcher *launcher)
 	    launcher->open < LIMIT_LAUNCHES_OPEN) {
 		struct session *session =
 		    session_list_first(parent, &launcher->chosen);
+		const char *step;
 
 		session_list_remove(parent, &launcher->chosen, session);
 		session_enter(parent, session, SESSION_LAUNCHING);
 		launcher->open++;
-		if (send_launch(parent, launcher, session) != 0)
-			undo_launch(parent, launcher, session, errno);
+		step = send_launch(parent, launcher, session);
+		if (step != NULL)
+			undo_launch(parent, launcher, session, step, errno);
 	}
 }
 

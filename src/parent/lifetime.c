@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "parent/cgroup.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "parent/reap.h"
@@ -34,7 +35,7 @@ static void
 end(struct parent *parent, struct session *session, enum session_end why)
 {
 	session->end = (uint8_t)why;
-	reap_signal(session, SIGTERM);
+	reap_signal(parent, session, SIGTERM);
 	session->ends_ms = parent->now_ms + LIMIT_STOP_MS;
 }
 
@@ -74,8 +75,12 @@ ask(struct parent *parent, struct session *session)
 static void
 attend(struct parent *parent, struct session *session)
 {
+	if (session->state == SESSION_ENDING) {
+		cgroup_receive(parent, session);
+		return;
+	}
 	if (session->end != SESSION_END_ITSELF) {
-		reap_signal(session, SIGKILL);
+		reap_signal(parent, session, SIGKILL);
 		session->ends_ms = parent->now_ms + LIMIT_STOP_MS;
 	} else if (parent->now_ms >= session->ends_ms) {
 		end(parent, session, SESSION_END_LIFETIME);

@@ -11,6 +11,7 @@
 #include "core/source.h"
 #include "core/timer.h"
 #include "parent/ban.h"
+#include "parent/cgroup.h"
 #include "parent/edition.h"
 #include "parent/launch.h"
 #include "parent/listen.h"
@@ -43,6 +44,7 @@ enum token {
 	TOKEN_CLIENT, /* index: slot */
 	TOKEN_STATUS, /* index: slot; its launch's status pipe */
 	TOKEN_LOADER, /* a reload's */
+	TOKEN_CGROUP, /* index: slot; what is left in its cgroup */
 	TOKEN_STDERR, /* index: slot; its service's stderr */
 	TOKEN_PASS, /* index: slot; the server that it is passed to */
 	TOKEN_PASS_END, /* index: slot; the pipe that its server holds */
@@ -84,6 +86,7 @@ struct parent {
 		uint32_t *buckets; /* slots, by pid */
 		uint32_t mask;
 	} pids;
+	struct cgroups cgroups; /* of sessions */
 	struct timers timers; /* of sessions that may not last for ever */
 	struct tables tables; /* the memory of these */
 	struct reload reload;

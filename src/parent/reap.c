@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "parent/cgroup.h"
 #include "parent/launch.h"
 #include "parent/lifetime.h"
 #include "parent/limits.h"
@@ -91,7 +92,7 @@ log_exit(struct parent *parent, const struct session *session, int status,
 	log_end();
 }
 
-/* Logs how it ended, gives back its counts and its slot. */
+/* Logs how it ended; gives back its counts and its slot once all of it has. */
 static void
 finish(struct parent *parent, struct session *session, int status)
 {
@@ -102,7 +103,8 @@ finish(struct parent *parent, struct session *session, int status)
 		penalty_ms =
 		    penalty_add_exit(parent, session, WEXITSTATUS(status));
 	log_exit(parent, session, status, penalty_ms);
-	session_enter(parent, session, SESSION_FREE);
+	session_enter(parent, session,
+	    cgroup_end(parent, session) ? SESSION_FREE : SESSION_ENDING);
 }
 
 /* Ended, and still a zombie: its process group is certainly its own. */
@@ -171,15 +173,32 @@ reap_tend(struct parent *parent)
 		reap_children(parent);
 }
 
-/* Its group, and itself wherever it is: setpgid(2) lets it move away. */
+/*
+ * Its group, and itself wherever it is: setpgid(2) lets it move away. What is
+ * in a cgroup is told once, as a program may be that is told twice.
+ */
 void
-reap_signal(const struct session *session, int signal_number)
+reap_signal(const struct parent *parent, const struct session *session,
+    int signal_number)
 {
 	pid_t pid = session->pid;
 
-	(void)kill(-pid, signal_number);
-	if (signal_number == SIGKILL || getpgid(pid) != pid)
+	cgroup_signal_all(parent, session, signal_number);
+	if (pid == 0)
+		return;
+	if (session->cgroup == CGROUP_NONE || signal_number == SIGKILL)
+		(void)kill(-pid, signal_number);
+	if (session->cgroup != CGROUP_NONE || signal_number == SIGKILL ||
+	    getpgid(pid) != pid)
 		(void)kill(pid, signal_number);
+}
+
+/* Whether tcpmuxd does not end before it has. */
+static bool
+is_waited_for(const struct session *session)
+{
+	return session->state == SESSION_ENDING ||
+	    (session->pid != 0 && !session->keeps_leftovers);
 }
 
 void
@@ -188,8 +207,8 @@ reap_signal_all(struct parent *parent, int signal_number)
 	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
 		const struct session *session = session_at(parent, i);
 
-		if (session->pid != 0 && !session->keeps_leftovers)
-			reap_signal(session, signal_number);
+		if (is_waited_for(session))
+			reap_signal(parent, session, signal_number);
 	}
 }
 
@@ -198,10 +217,7 @@ reap_count_waited_for(struct parent *parent)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
-		const struct session *session = session_at(parent, i);
-
-		count += session->pid != 0 && !session->keeps_leftovers;
-	}
+	for (uint32_t i = 0; i < parent->sessions.capacity; i++)
+		count += is_waited_for(session_at(parent, i));
 	return count;
 }

@@ -25,7 +25,8 @@ void reap_index(struct parent *parent, struct session *session);
 void reap_forget(struct parent *parent, struct session *session);
 
 /* Sends a signal to all of a running session. */
-void reap_signal(const struct session *session, int signal_number);
+void reap_signal(const struct parent *parent, const struct session *session,
+    int signal_number);
 
 /* Sends a signal to every running session but those that may stay. */
 void reap_signal_all(struct parent *parent, int signal_number);

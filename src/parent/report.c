@@ -222,15 +222,26 @@ tell_syncookies(void)
 			    "SYNs can keep others out");
 }
 
-/* Sessions have process groups; what leaves its group outlives them. */
+/* Without cgroups sessions have process groups, which can be left. */
 static void
-tell_leftovers(void)
+tell_leftovers(const struct parent *parent)
 {
+	const struct cgroups *cgroups = &parent->cgroups;
+
 	log_begin(LOG_LEVEL_NOTICE, "cgroup");
-	log_word("sessions", "no");
+	log_word("sessions", cgroups->all_fd >= 0 ? "yes" : "no");
+	if (cgroups->all_fd >= 0) {
+		log_word("name", cgroups->name);
+		log_word("clone", cgroups->can_clone ? "yes" : "no");
+		log_number("left", cgroups->left);
+	} else {
+		log_word("step", cgroups->failed_step);
+		log_errno(cgroups->error);
+	}
 	log_end();
-	tell_weaker("sessions end by process group: a process that leaves its "
-		    "session's group is not ended with it");
+	if (cgroups->all_fd < 0)
+		tell_weaker("sessions end by process group: a process that "
+			    "leaves its session's group is not ended with it");
 }
 
 static void
@@ -304,7 +315,7 @@ report_start(struct parent *parent)
 	tell_descriptors(parent);
 	tell_syncookies();
 	tell_drop(parent);
-	tell_leftovers();
+	tell_leftovers(parent);
 	tell_room(parent);
 	tell_network(parent);
 	log_flush();

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "parent/ban.h"
+#include "parent/cgroup.h"
 #include "parent/launch.h"
 #include "parent/lifetime.h"
 #include "parent/limits.h"
@@ -49,6 +50,7 @@ wake_client(struct parent *parent, uint32_t slot, uint32_t events)
 	case SESSION_CHOSEN:
 	case SESSION_LAUNCHING:
 	case SESSION_RUNNING:
+	case SESSION_ENDING:
 	case SESSION_RINGED:
 	case SESSION_STATES:
 		break;
@@ -84,6 +86,9 @@ dispatch(struct parent *parent, const struct epoll_event *event)
 		break;
 	case TOKEN_LOADER:
 		reload_receive(parent);
+		break;
+	case TOKEN_CGROUP:
+		cgroup_receive(parent, session_at(parent, index));
 		break;
 	case TOKEN_STDERR:
 		stderr_receive(parent, session_at(parent, index));
@@ -184,6 +189,7 @@ finish(struct parent *parent)
 	reload_finish(parent);
 	workers_finish(parent);
 	launch_finish(parent);
+	cgroups_finish(parent);
 	noise_finish(parent);
 	if (parent->fatal != NULL) {
 		log_begin(LOG_LEVEL_ERROR, "failed");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/image.h"
+#include "parent/cgroup.h"
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "sys/fd.h"
@@ -33,6 +34,7 @@ static const uint8_t classes[SESSION_STATES] = {
 	[SESSION_CHOSEN] = CLASS_RUNNING,
 	[SESSION_LAUNCHING] = CLASS_RUNNING,
 	[SESSION_RUNNING] = CLASS_RUNNING,
+	[SESSION_ENDING] = CLASS_RUNNING,
 	[SESSION_RINGED] = CLASS_LINGERING,
 	[SESSION_LINGERING] = CLASS_LINGERING,
 };
@@ -84,6 +86,7 @@ sessions_make_room(struct parent *parent, uint32_t capacity)
 		session->status_fd = -1;
 		session->stderr_fd = -1;
 		session->pipe_fd = -1;
+		session->cgroup_fd = -1;
 		session_list_push(parent, &sessions->free, session);
 	}
 	return 0;
@@ -121,6 +124,7 @@ session_take_fd(
 		.status_fd = -1,
 		.stderr_fd = -1,
 		.pipe_fd = -1,
+		.cgroup_fd = -1,
 		.source = source,
 		.share = SOURCE_NONE };
 	return session;
@@ -169,6 +173,7 @@ time_list(struct sessions *sessions, enum session_state state)
 	case SESSION_LINGERING:
 		return &sessions->lingering;
 	case SESSION_RUNNING:
+	case SESSION_ENDING:
 	case SESSION_STATES:
 		break;
 	}
@@ -196,6 +201,7 @@ deadline_in(const struct parent *parent, const struct session *session,
 		return parent->now_ms + LIMIT_LINGER_IDLE_MS;
 	case SESSION_FREE:
 	case SESSION_RUNNING:
+	case SESSION_ENDING:
 	case SESSION_STATES:
 		break;
 	}
@@ -318,6 +324,7 @@ close_all(struct parent *parent, struct session *session)
 	fd_close(&session->status_fd);
 	fd_close(&session->stderr_fd);
 	fd_close(&session->pipe_fd);
+	assert(session->cgroup_fd == -1 && session->cgroup == CGROUP_NONE);
 	session->generation = 0;
 }
 

@@ -33,6 +33,7 @@ enum session_state {
 	SESSION_CHOSEN, /* for a launcher to have room */
 	SESSION_LAUNCHING, /* a launcher has it */
 	SESSION_RUNNING, /* the service has it */
+	SESSION_ENDING, /* but for its main process, which has ended */
 	/* decided: no, or done */
 	SESSION_RINGED, /* its end is looked for once, a little later */
 	SESSION_LINGERING, /* still sending, or slow to close */
@@ -83,6 +84,8 @@ struct session {
 	int status_fd; /* owned; what the launch reports, or who is passed it */
 	int stderr_fd; /* owned; what the service complains of */
 	int pipe_fd; /* owned; at its end the session is, if it was passed */
+	int cgroup_fd; /* owned; tells when what is left of it has ended */
+	uint64_t cgroup; /* number of its cgroup; 0: none */
 	pid_t pid; /* 0: not known; good until reaped */
 	uint32_t next_pid; /* the next slot with the same hash of its pid */
 	uint32_t source, share; /* records of what it is counted on */

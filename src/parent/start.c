@@ -114,6 +114,8 @@ prepare(struct parent *parent)
 		return failed("signals");
 	if (listen_open(parent) != 0 || make_edition(parent) != 0)
 		return -1;
+	/* The root of all cgroups is writable for who may write anything. */
+	cgroups_init(parent);
 	if (report_reduce_capabilities(parent) != 0)
 		return failed("capabilities");
 	report_start(parent);

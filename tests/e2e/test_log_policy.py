@@ -200,8 +200,8 @@ def test_which_sessions_are_logged(mux_factory, fading):
 
 HOSTILE = 'q"\\=,{}'  # a service's name
 AT_START = {"listen", "start", "kernel", "capabilities", "descriptors",
-            "syncookies", "cgroup", "room", "weaker", "worker-ready",
-            "launcher-ready", "ready"}
+            "syncookies", "cgroup", "room", "worker-ready", "launcher-ready",
+            "ready"}
 BY_CLIENTS = {"refuse", "shut-out", "probe", "gone", "evict", "help",
               "suppressed", "launch", "exit", "stderr"}
 BY_US = {"worker-died", "launcher-died", "status", "draining", "stopped"}

@@ -1,0 +1,72 @@
+#ifndef PARENT_CGROUP_H
+#define PARENT_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct parent;
+struct session;
+
+/*
+ * A cgroup for each session whose leftovers are killed, tcpmuxd.PID/NUMBER
+ * below our own: what a session starts cannot leave it, and all of it is ended
+ * with the session. Some that are empty are kept for who comes next. Without a
+ * cgroup that can be written to, sessions have their process groups.
+ */
+#define CGROUPS_KEPT 256u
+#define CGROUP_NONE 0u /* no session's number */
+
+/* Of one that no session has any more. */
+enum cgroup_state {
+	CGROUP_EMPTY,
+	CGROUP_LEFT, /* by a launch that failed; its child may still end */
+	CGROUP_KILLED, /* good for nothing but to be removed: see cgroup_clone
+			*/
+};
+
+struct cgroups {
+	int own_fd, all_fd; /* owned; -1: sessions have none */
+	const char *failed_step; /* why not, as it stands in the log */
+	int error;
+	uint32_t left; /* of those who were here before us */
+	char name[32]; /* of the one that all are in */
+	bool can_clone; /* a service right into its cgroup */
+	struct {
+		uint64_t number;
+		enum cgroup_state state;
+	} kept[CGROUPS_KEPT]; /* a ring */
+	uint32_t first, count;
+};
+
+/*
+ * Makes the one that all sessions' are in, and ends what is left of a tcpmuxd
+ * that did not come to that. Whatever fails, sessions have none.
+ */
+void cgroups_init(struct parent *parent);
+
+/* Removes all that are empty. */
+void cgroups_finish(struct parent *parent);
+
+/*
+ * Gives a session an empty one. Returns a descriptor of it for the launcher,
+ * which is the caller's, or -1 with errno.
+ */
+int cgroup_take(struct parent *parent, struct session *session);
+
+/* Its launch failed: kills what there may be, and takes it back. */
+void cgroup_drop(struct parent *parent, struct session *session);
+
+/*
+ * Its main process has ended: kills what is left. Returns whether nothing is,
+ * and the session has no cgroup any more; else it goes on to end.
+ */
+bool cgroup_end(struct parent *parent, struct session *session);
+
+/* One of what is left has ended, or was asked to. The last frees the slot. */
+void cgroup_receive(struct parent *parent, struct session *session);
+
+/* Sends a signal to all that is in it, its main process but for SIGKILL. */
+void cgroup_signal_all(const struct parent *parent,
+    const struct session *session, int signal_number);
+
+#endif
