@@ -101,6 +101,12 @@ class Server:
             return self.read(connection)
 
 
+def is_answered(path):
+    """Whether somebody listens there: the file is there a little earlier."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
 def unmapped_uid():
     """Somebody who is neither root nor us; only root can be him."""
     if not IS_ROOT:

@@ -20,7 +20,8 @@ import pytest
 from load import status
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
                  policy, program, run_tcpmuxd, service)
-from passing import Server, is_over, place, unmapped_uid  # noqa: F401
+from passing import (Server, is_answered, is_over, place,  # noqa: F401
+                     unmapped_uid)
 
 RECEIVER = pathlib.Path(__file__).resolve().parents[2] / \
     "contrib/pass/receiver.py"
@@ -200,7 +201,7 @@ def test_a_killed_server_ends_its_sessions(mux, place):  # noqa: F811
     receiver = subprocess.Popen([sys.executable, RECEIVER, place / "echo"],
                                 stdout=subprocess.DEVNULL)
     try:
-        eventually((place / "echo").is_socket)
+        eventually(lambda: is_answered(place / "echo"))
         mark = mux.mark()
         clients = [asked(mux) for _ in range(5)]
         assert [read(client) for client in clients] == [OK] * 5
@@ -483,8 +484,8 @@ def test_the_receivers_that_we_ship(mux, place, argv):  # noqa: F811
                                 stdout=subprocess.PIPE, text=True)
     text = os.urandom(300000)
     try:
-        eventually((place / "echo").is_socket)
-        eventually(lambda: mux.request("echo", text) == (OK, text))
+        eventually(lambda: is_answered(place / "echo"))
+        assert mux.request("echo", text) == (OK, text)
         before = mux.fd_count()
         for _ in range(100):
             assert mux.request("echo", b"x") == (OK, b"x")
