@@ -203,6 +203,13 @@ bench-reload:		## 200 reloads among 50,000 connections (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/reload.py $(ARGS)
 
+.PHONY: bench-pass
+bench-pass:		## how many sessions a second a server can be passed (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools $(BENCH)
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/pass.py $(ARGS)
+
 .PHONY: bench-flood
 bench-flood:		## what a flood of who gets shut out costs others (root)
 	@contrib/deps build check
