@@ -7,6 +7,7 @@ the refusal where nothing was said to it yet, and the log names the step.
 
 import os
 import pathlib
+import pwd
 import re
 import signal
 import socket
@@ -261,13 +262,33 @@ def test_a_reload_while_a_server_is_waited_for(mux_factory, place,  # noqa: F811
                                                server):
     kept = passed("echo", place / "echo")
     mux = mux_factory(kept)
-    client = asked(mux)
-    eventually(lambda: status(mux)["launching"] == 1)
+    clients = [asked(mux) for _ in range(3)]
+    eventually(lambda: status(mux)["launching"] == 3)
     mux.reload(policy(service("cat", "exec /bin/cat"), port=mux.port))
     mux.reload(policy(kept, port=mux.port))
+    for client in clients:
+        server.take().end()
+        assert converse(client) == OK
+    mux.wait_log("exit", count=3)
+    client = asked(mux)
     server.take().end()
-    assert converse(client) == OK
-    mux.wait_log("exit")
+    assert converse(client) == OK, "none is waited for any more"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="root makes it nobody's")
+def test_without_root(mux_factory, place):  # noqa: F811
+    """Then a server is the user's own, unless the policy names another."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    path = place / "nobodys"
+    mux = mux_factory(passed("echo", path), user="nobody", port=10078)
+    with Server(path, uid=nobody) as server:
+        client = asked(mux)
+        session = server.take()
+        session.client.sendall(b"x")
+        session.end()
+        assert converse(client) == OK + b"x"
+    with Server(path, mode=0o666):
+        refused(mux, 0, b"echo", "server", "EPERM")
 
 
 # --- the one way -------------------------------------------------------------
