@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from launchers import landlock_abi, parse_probe
-from mux import program, service
+from mux import IS_ROOT, program, service
 
 pytestmark = pytest.mark.skipif(landlock_abi() == 0, reason="no Landlock here")
 
@@ -50,6 +50,8 @@ def test_each_of_many_services_sees_its_own(mux_factory, home):
     for _ in range(2):
         for i in range(SERVICES):
             assert [*tried(mux, f"s{i}").values()] == [0, 13]
+    if not IS_ROOT:
+        return  # only root may look into a launcher
     kept = [rulesets_of(pid) for pid in mux.launchers()]
     assert max(kept) == READY_MAX + 1  # and that of sessions without
 
