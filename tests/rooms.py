@@ -33,9 +33,9 @@ NO_NAME = 0xFFFFFFFF
 BATCH_MAX = 32
 
 STEPS = """none arguments names image process-group signals descriptors plan
-    clone launched cgroup umask scheduling rlimits keyring user-namespace namespaces root
+    clone launched cgroup umask scheduling rlimits keyring user-namespace namespaces root mounts
     chdir     groups gid bounding-set securebits uid capabilities process-limit dumpable
-    verify no-new-privs landlock filter program reply exec""".split()
+    verify no-new-privs landlock init filter program reply exec""".split()
 
 _HANDOVER = struct.Struct("<IQB")
 _VERDICT = struct.Struct("<IQBIHB127s")

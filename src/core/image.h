@@ -120,6 +120,13 @@ enum image_rlimit {
 	IMAGE_RLIMITS,
 };
 
+/* Namespaces of a session's own. */
+#define IMAGE_ISOLATE_PID 0x01u /* with the next one */
+#define IMAGE_ISOLATE_MOUNT 0x02u
+#define IMAGE_ISOLATE_IPC 0x04u
+#define IMAGE_ISOLATE_UTS 0x08u
+#define IMAGE_ISOLATE_ALL 0x0fu
+
 #define IMAGE_SERVICE_DISABLED 0x01u
 #define IMAGE_SERVICE_UNLISTED 0x02u
 #define IMAGE_SERVICE_NEW_PRIVILEGES 0x04u
@@ -178,7 +185,7 @@ struct image_service {
 	uint8_t rlimits_set; /* bit n: rlimits[n] is; else as tcpmuxd's */
 	uint8_t has_nice; /* 0: as tcpmuxd's */
 	int8_t nice; /* IMAGE_NICE_MIN to IMAGE_NICE_MAX */
-	uint8_t unused[1];
+	uint8_t isolate; /* IMAGE_ISOLATE_* */
 };
 
 /* Whether a launcher starts something for it. */

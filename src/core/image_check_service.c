@@ -96,7 +96,7 @@ check_nothing_run(
 	    service->gid != 0 || service->syscalls != 0 ||
 	    service->network != 0 || service->rlimits_set != 0 ||
 	    service->has_nice != 0 || service->lifetime_s != 0 ||
-	    service->idle_s != 0 ||
+	    service->idle_s != 0 || service->isolate != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
@@ -174,7 +174,8 @@ is_privilege(const struct image_service *service)
 		return false;
 	return (service->flags & IMAGE_SERVICE_SELF) == 0 ||
 	    ((service->flags & privileged) == 0 && service->capabilities == 0 &&
-		service->groups.count == 0 && service->chroot.length == 0);
+		service->groups.count == 0 && service->chroot.length == 0 &&
+		service->isolate == 0);
 }
 
 /* What is not set is 0. */
@@ -194,12 +195,11 @@ is_inherited(const struct image_service *service)
 }
 
 static bool
-is_zero(const uint8_t bytes[], size_t count)
+is_isolated(uint8_t isolate)
 {
-	for (size_t i = 0; i < count; i++)
-		if (bytes[i] != 0)
-			return false;
-	return true;
+	return (isolate & ~IMAGE_ISOLATE_ALL) == 0 &&
+	    ((isolate & IMAGE_ISOLATE_PID) == 0 ||
+		(isolate & IMAGE_ISOLATE_MOUNT) != 0);
 }
 
 /* Given, it says something; not given, it says nothing at all. */
@@ -323,8 +323,7 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->logged > IMAGE_LOGGED_NONE ||
 	    !is_confined(image, service) || !is_filesystem(image, service) ||
 	    service->rlimits_set >> IMAGE_RLIMITS != 0 ||
-	    !is_inherited(service) ||
-	    !is_zero(service->unused, sizeof(service->unused)) ||
+	    !is_inherited(service) || !is_isolated(service->isolate) ||
 	    !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
 	    !is_hours(image, service) || !is_on(image, service) ||

@@ -147,6 +147,8 @@ struct policy_service {
 	struct place nice_place;
 	int32_t nice;
 	struct policy_rlimits rlimits;
+	uint8_t isolate; /* IMAGE_ISOLATE_*; pid has mount with it */
+	struct place isolate_place; /* of the first word; of pid, if given */
 	enum image_leftovers leftovers;
 	enum image_logged logged;
 	enum image_syscalls syscalls;

@@ -1,6 +1,6 @@
 /*
- * What a service may use of the machine: its resource limits, and how it is
- * scheduled; how both are read, and how they are written.
+ * What a service may use of the machine: its resource limits, how it is
+ * scheduled, its namespaces; how these are read, and how they are written.
  * Trusts nothing; whether tcpmuxd may give so much the loader finds out.
  */
 #include "core/policy_printer.h"
@@ -171,5 +171,62 @@ policy_show_nice(struct policy_printer *printer)
 	printer_begin(printer);
 	printer_plain(printer, nice < 0 ? "-" : "");
 	printer_digits(printer, number);
+	printer_end(printer);
+}
+
+void
+policy_take_isolate(
+    struct policy_parser *parser, const struct policy_line *line)
+{
+	struct policy_service *service = parser->service;
+
+	if (line->is_first) {
+		parser->isolate_seen = 0;
+		service->isolate = 0;
+		service->isolate_place = line->words[1].place;
+	}
+	for (uint32_t i = 1; i < line->count; i++) {
+		const struct word *word = &line->words[i];
+		uint32_t which = 0;
+
+		if (!policy_choice(parser, word, policy_isolate_words, &which))
+			continue;
+		if ((parser->isolate_seen >> which & 1) != 0)
+			policy_complain(parser, word->place,
+			    "'isolate %s' is given already",
+			    policy_isolate_words[which]);
+		parser->isolate_seen |= (uint8_t)(1u << which);
+		service->isolate |= (uint8_t)(1u << which);
+		if ((1u << which) != IMAGE_ISOLATE_PID)
+			continue;
+		service->isolate |= IMAGE_ISOLATE_MOUNT;
+		service->isolate_place = word->place;
+	}
+}
+
+void
+policy_check_isolate(struct policy_parser *parser)
+{
+	const struct policy_service *service = parser->service;
+
+	if (policy_starts_program(service) &&
+	    service->leftovers == IMAGE_LEFTOVERS_KEEP &&
+	    (service->isolate & IMAGE_ISOLATE_PID) != 0)
+		policy_complain(parser, service->isolate_place,
+		    "'isolate pid' ends all processes with the service: "
+		    "'leftovers keep' has no meaning beside it");
+}
+
+void
+policy_show_isolate(struct policy_printer *printer)
+{
+	const uint8_t isolate = printer->service->isolate;
+
+	if (isolate == 0)
+		return;
+	printer_begin(printer);
+	for (uint32_t i = 0; policy_isolate_words[i] != NULL; i++)
+		if ((isolate >> i & 1) != 0)
+			printer_plain(printer, policy_isolate_words[i]);
 	printer_end(printer);
 }

@@ -114,6 +114,7 @@ struct policy_parser {
 	uint32_t exempt_count, exempt_capacity;
 	struct place penalties[IMAGE_PENALTIES]; /* where; line 0: nowhere */
 	uint8_t rlimits_seen; /* in this block: bit of each that is set */
+	uint8_t isolate_seen; /* the same, of namespaces */
 	struct place penalty_bounds; /* the first of threshold and maximum */
 	uint32_t guesses; /* at nets that are not declared */
 	struct policy_member *members;
@@ -175,6 +176,7 @@ extern const char *const policy_network_words[];
 extern const char *const policy_logged_words[];
 extern const char *const policy_rlimit_words[];
 extern const char *const policy_access_words[]; /* and `any` */
+extern const char *const policy_isolate_words[]; /* in order of their bits */
 
 /* policy_value.c: each returns false after it complained */
 bool policy_text_is(struct text text, const char *word);
@@ -382,6 +384,10 @@ void
 policy_take_nice(struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_limit(struct policy_parser *parser, const struct policy_line *line);
+/* Complains if the service that ends has what cannot be isolated. */
+void policy_check_isolate(struct policy_parser *parser);
+void policy_take_isolate(
+    struct policy_parser *parser, const struct policy_line *line);
 
 /* policy_filesystem.c */
 #define POLICY_IF_AVAILABLE "if-available"

@@ -113,6 +113,7 @@ void policy_show_chroot(struct policy_printer *printer);
 void policy_show_chdir(struct policy_printer *printer);
 void policy_show_nice(struct policy_printer *printer);
 void policy_show_limits(struct policy_printer *printer);
+void policy_show_isolate(struct policy_printer *printer);
 void policy_show_umask(struct policy_printer *printer);
 void policy_show_env(struct policy_printer *printer);
 void policy_show_stderr(struct policy_printer *printer);

@@ -99,6 +99,7 @@ policy_end_service(struct policy_parser *parser)
 	policy_rows_check_kind(parser);
 	if (service->builtin.text.length > 0)
 		policy_strip_builtin(parser->service);
+	policy_check_isolate(parser);
 	policy_check_confinement(parser);
 	policy_check_filesystem(parser);
 	if (is_program(parser) && (parser->seen & ROW_USER) == 0 &&

@@ -74,6 +74,9 @@ static const struct policy_row rows[] = {
 	PROGRAM(
 	    "umask", 1, 1, "umask 077", policy_take_umask, policy_show_umask),
 	PROGRAM("nice", 1, 1, "nice N", policy_take_nice, policy_show_nice),
+	{ "isolate", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 1, 4,
+	    "isolate pid|mount|ipc|uts ...", policy_take_isolate,
+	    policy_show_isolate },
 	{ "limit", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 2, 3,
 	    "limit WHAT VALUE", policy_take_limit, policy_show_limits },
 	{ "env", SERVICE, ROW_REPEATS | ROW_PROGRAM | ROW_FOREIGN, 0, 1, MANY,
@@ -121,7 +124,6 @@ static const struct policy_row rows[] = {
 	    policy_take_filesystem, policy_show_filesystem },
 	PROGRAM("network", 1, 2, "network any or network none [if-available]",
 	    policy_take_network, policy_show_network),
-	LATER("isolate", SERVICE),
 
 	/* top level */
 	ONCE("policy", BLOCK_TOP, 1, 1, "policy 1", policy_take_version,

@@ -83,6 +83,10 @@ const char *const policy_rlimit_words[] = {
 	[IMAGE_RLIMITS] = NULL,
 };
 
+/* Number n is bit n: IMAGE_ISOLATE_PID and so on. */
+const char *const policy_isolate_words[] = { "pid", "mount", "ipc", "uts",
+	NULL };
+
 const char *const policy_logged_words[] = {
 	[IMAGE_LOGGED_ALL] = "all",
 	[IMAGE_LOGGED_FAILURES] = "failures",

@@ -33,6 +33,7 @@ enum step {
 	STEP_USER_NAMESPACE,
 	STEP_NAMESPACES,
 	STEP_ROOT,
+	STEP_MOUNTS,
 	STEP_CHDIR,
 	/* who it is */
 	STEP_GROUPS,
@@ -47,6 +48,7 @@ enum step {
 	/* what it may do */
 	STEP_NO_NEW_PRIVS,
 	STEP_LANDLOCK,
+	STEP_INIT,
 	STEP_FILTER,
 	/* the last of a launch */
 	STEP_PROGRAM,

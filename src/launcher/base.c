@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "core/step.h"
+#include "launcher/child.h"
 #include "launcher/filter.h"
 #include "sys/drop.h"
 #include "sys/filter.h"
@@ -343,6 +344,14 @@ forbid_tcp(struct base *base)
 	return landlock_forbid_tcp();
 }
 
+static int
+find_namespaces(struct base *base)
+{
+	if (base->kind == BASE_FULL)
+		isolate_remember(base);
+	return 0;
+}
+
 /* In this order: what a later row needs, no earlier one takes away. */
 static const struct {
 	enum step step;
@@ -355,6 +364,7 @@ static const struct {
 	{ STEP_IMAGE, take_image },
 	{ STEP_NAMESPACES, leave_network },
 	{ STEP_CHDIR, leave_directory },
+	{ STEP_NAMESPACES, find_namespaces },
 	{ STEP_KEYRING, leave_keyring },
 	{ STEP_BOUNDING_SET, cut_bounding_set },
 	{ STEP_CAPABILITIES, cut_capabilities },

@@ -26,6 +26,9 @@ enum base_kind {
 #define BASE_STATUS_FD 5
 #define BASE_NETWORK_FD 6 /* offline, root, and IMAGE_WALL_NAMESPACE */
 
+/* Those that a service can have of its own. */
+#define BASE_NAMESPACES 4u
+
 /* What it has once it stands. */
 #define BASE_NULL_FD 0 /* /dev/null; so is 1 */
 #define BASE_RULESET_FD 4
@@ -39,6 +42,7 @@ struct base {
 	uint32_t uid, gid; /* its own */
 	uint32_t group_count;
 	int ruleset_fd; /* of a session's Landlock domain; -1: no Landlock */
+	uint64_t namespaces[BASE_NAMESPACES]; /* it is in: inodes; 0: unseen */
 	unsigned filters; /* programs of the image that all inherit */
 	bool lacks_clone3; /* and that of clone3: it calls none itself */
 	struct rulesets *rulesets; /* of those that say which files they see */

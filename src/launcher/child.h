@@ -42,6 +42,20 @@ int child_change_directory(struct child *child);
 /* The program check opens files, and not behind any of ours. */
 int child_drop_tools(struct child *child);
 
+/* isolate.c: namespaces, and what is mounted in them. */
+/* Which ones the launcher itself is in. */
+void isolate_remember(struct base *base);
+/* What its clone takes to have a pid namespace, or 0. */
+unsigned isolate_clone_flags(const struct child *child);
+int child_enter_namespaces(struct child *child);
+int child_mount_own(struct child *child);
+
+/*
+ * init.c: the process that took all steps so far goes on as the init of its
+ * pid namespace, if it has one, and a child of it returns from here.
+ */
+int child_leave_init(struct child *child);
+
 /* limits.c: what it may use of the machine. */
 int child_set_nice(struct child *child);
 /* All but the two that come late. */

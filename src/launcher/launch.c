@@ -78,7 +78,9 @@ static const struct {
 	{ STEP_UMASK, child_set_umask },
 	{ STEP_SCHEDULING, child_set_nice },
 	{ STEP_RLIMITS, child_set_limits },
+	{ STEP_NAMESPACES, child_enter_namespaces },
 	{ STEP_ROOT, child_change_root },
+	{ STEP_MOUNTS, child_mount_own },
 	/* As root: the service's user might not get into its own chroot. */
 	{ STEP_CHDIR, child_change_directory },
 	/* As root too, and where it will be: paths lead from there. */
@@ -97,6 +99,8 @@ static const struct {
 	{ STEP_NO_NEW_PRIVS, child_refuse_privileges },
 	/* Needs no_new_privs. */
 	{ STEP_LANDLOCK, child_enter_domain },
+	/* All that the init shall be confined by is before, the rest behind. */
+	{ STEP_INIT, child_leave_init },
 	{ STEP_PROCESS_LIMIT, child_limit_processes },
 	{ STEP_DESCRIPTORS, child_drop_tools },
 	{ STEP_RLIMITS, child_limit_files },
@@ -133,9 +137,11 @@ launch_report(int status_fd, enum step step, int error)
 static long
 clone_child(const struct child *child)
 {
+	const unsigned flags = CLONE_PARENT | isolate_clone_flags(child);
+
 	if (child->is_born_there)
-		return cgroup_clone(child->cgroup_fd, CLONE_PARENT);
-	return syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+		return cgroup_clone(child->cgroup_fd, flags);
+	return syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
 
 void

@@ -39,7 +39,8 @@ check_base(const struct base *base, const struct image_service *service)
 	if (is_self != (base->kind == BASE_SELF))
 		return refuse(EPERM);
 	if (base->kind != BASE_FULL &&
-	    ((service->flags & kept) != 0 || service->capabilities != 0))
+	    ((service->flags & kept) != 0 || service->capabilities != 0 ||
+		service->isolate != 0))
 		return refuse(EPERM);
 	if ((service->network == IMAGE_NETWORK_NONE) != base->is_offline)
 		return refuse(EPERM);

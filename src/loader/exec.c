@@ -87,7 +87,8 @@ load_root(struct load *load, const struct word *word, struct image_service *to)
 	if (word->text.length == 0 || load_is_text(word->text, "/"))
 		return none;
 	to->chroot = load_text(load, word->text, IMAGE_TEXT_MAX, word->place);
-	load_need(load, CAP_SYS_CHROOT, "CAP_SYS_CHROOT", "chroot", word);
+	load_need(
+	    load, CAP_SYS_CHROOT, "CAP_SYS_CHROOT", "chroot", word->place);
 	directory = paths_root(&load->paths, word->text);
 	if (directory.problem == NULL)
 		return word->text;

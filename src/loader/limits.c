@@ -5,6 +5,8 @@
  */
 #include "loader/load.h"
 
+#include <unistd.h>
+
 #include <sys/resource.h>
 
 #include <linux/capability.h>
@@ -17,13 +19,13 @@ has_capability(const struct load *load, unsigned capability)
 
 void
 load_need(struct load *load, unsigned capability, const char *name,
-    const char *directive, const struct word *word)
+    const char *directive, struct place place)
 {
 	/* Without root it is said already that there is no such thing. */
 	if (load->options->skips_system || !load->is_root ||
 	    has_capability(load, capability))
 		return;
-	problems_add(&load->problems, PROBLEM_ERROR, word->place,
+	problems_add(&load->problems, PROBLEM_ERROR, place,
 	    "'%s' needs %s, which tcpmuxd does not have", directive, name);
 }
 
@@ -77,12 +79,40 @@ check_nice(struct load *load, const struct policy_service *from)
 	    from->nice, now, IMAGE_NICE_MAX + 1 - from->nice);
 }
 
+static void
+load_isolate(struct load *load, const struct policy_service *from,
+    struct image_service *to)
+{
+	static const struct {
+		const char *word, *path;
+	} namespaces[] = { { "pid", "/proc/self/ns/pid" },
+		{ "mount", "/proc/self/ns/mnt" },
+		{ "ipc", "/proc/self/ns/ipc" },
+		{ "uts", "/proc/self/ns/uts" } };
+
+	to->isolate = from->isolate;
+	if (load->options->skips_system || from->isolate == 0)
+		return;
+	load_need(load, CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "isolate",
+	    from->isolate_place);
+	for (uint32_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]);
+	     i++)
+		if ((from->isolate >> i & 1) != 0 &&
+		    access(namespaces[i].path, F_OK) != 0)
+			problems_add(&load->problems, PROBLEM_ERROR,
+			    from->isolate_place,
+			    "'isolate %s' needs a kernel that has such "
+			    "namespaces, and shows them in %s",
+			    namespaces[i].word, namespaces[i].path);
+}
+
 void
 load_limits(struct load *load, const struct policy_service *from,
     struct image_service *to)
 {
 	const bool is_checked = !load->options->skips_system;
 
+	load_isolate(load, from, to);
 	to->rlimits_set = from->rlimits.set;
 	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++) {
 		if ((from->rlimits.set >> i & 1) == 0)

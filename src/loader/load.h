@@ -120,7 +120,7 @@ void load_limits(struct load *load, const struct policy_service *from,
     struct image_service *to);
 /* That tcpmuxd has a capability (called `name`) which a directive needs. */
 void load_need(struct load *load, unsigned capability, const char *name,
-    const char *directive, const struct word *word);
+    const char *directive, struct place place);
 /* What it may use of the files; its program is loaded already. */
 void load_filesystem(struct load *load, const struct policy_service *from,
     struct image_service *to);

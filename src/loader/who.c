@@ -58,6 +58,7 @@ refuse_privileges(struct load *load, const struct policy_service *from)
 		    "capabilities" },
 		{ from->has_new_privileges, "new-privileges" },
 		{ from->chroot.text.length > 0, "chroot" },
+		{ from->isolate != 0, "isolate" },
 	};
 
 	for (size_t i = 0; i < sizeof(privileges) / sizeof(privileges[0]); i++)

@@ -43,7 +43,8 @@ online_kind(const struct parent *parent, const struct image_service *service)
 	if (!parent->is_root)
 		return LAUNCHER_SELF;
 	if ((service->flags & needs_full) != 0 || service->capabilities != 0 ||
-	    service->syscalls != IMAGE_SYSCALLS_DEFAULT)
+	    service->syscalls != IMAGE_SYSCALLS_DEFAULT ||
+	    service->isolate != 0)
 		return LAUNCHER_FULL;
 	return LAUNCHER_BASE;
 }

@@ -28,6 +28,9 @@ PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
 PROCESSES = {"rlimit": "1:70", "limits_core": False}
 FILES = {"rlimit": "2:70", "limits_core": False}
 
+ISOLATED = {"kind": "full", "isolate": "f"}
+PR_SET_NAME = 15
+
 GROUPS = {"words": ["group=5", "group=6"]}
 CAPS = {"kind": "full", "caps": f"{NET_RAW:x}"}
 FULL = {"kind": "full"}
@@ -49,6 +52,8 @@ FAILING = [
     ("setpriority", "scheduling", {"nice": 5}),
     ("getpriority", "scheduling", {"nice": 5}),
     ("prlimit64", "rlimits", {}),
+    ("unshare", "namespaces", ISOLATED),
+    ("mount", "namespaces", ISOLATED),
     ("chroot", "root", {"chroot": "/usr"}),
     ("fchdir", "root", {"chroot": "/usr"}),
     ("chdir", "chdir", {}),
@@ -70,6 +75,12 @@ FAILING = [
     ("seccomp", "filter", STDIO),
     ("seccomp", "filter", LOGIN),
     (f"prctl,{PR_GET_SECCOMP}", "filter", FULL),
+    ("pipe2", "init", ISOLATED),
+    ("clone", "init", ISOLATED),
+    (f"prctl,{PR_SET_NAME}", "init", ISOLATED),
+    ("munmap", "init", ISOLATED),
+    ("seccomp", "init", ISOLATED),
+    ("read", "init", ISOLATED),
     ("newfstatat", "program", {}),
     ("faccessat2", "program", {}),
     ("openat", "program", {}),
@@ -86,6 +97,9 @@ LYING = [
     ("prlimit64", "rlimits", {"rlimit": "3:60"}),
     ("prlimit64", "rlimits", PROCESSES),  # read by nobody: 0
     ("prlimit64", "rlimits", FILES),
+    ("unshare", "namespaces", ISOLATED),
+    ("mount", "mounts", ISOLATED),
+    ("getppid", "init", ISOLATED),
     ("chroot", "root", {"chroot": "/usr"}),
     ("setgroups", "verify", GROUPS),
     ("setresgid", "verify", {}),

@@ -10,6 +10,7 @@
  *   arg env group                                one each, repeated
  *   rlimit                                       NUMBER:VALUE, repeated
  *   read write exec=PATH, and with a ? before =  what it may use of the files
+ *   isolate                                      of image.h, hexadecimal
  */
 #include <err.h>
 #include <stdbool.h>
@@ -108,6 +109,8 @@ set_number(const char *key, const char *value)
 		service.gid = number(value, 10);
 	else if (strcmp(key, "keepalive") == 0)
 		service.keepalive_s = number(value, 10);
+	else if (strcmp(key, "isolate") == 0)
+		service.isolate = (uint8_t)number(value, 16);
 	else if (strcmp(key, "nice") == 0) {
 		service.has_nice = 1;
 		service.nice = (int8_t)strtol(value, NULL, 10);

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -160,6 +162,136 @@ say_file(const char *path)
 		(void)close(fd);
 }
 
+/* Who it is, as it is told. */
+static void
+say_who(const char *unused)
+{
+	(void)unused;
+	printf("who pid %d ppid %d pgid %d sid %d\n", getpid(), getppid(),
+	    getpgrp(), getsid(0));
+}
+
+static void
+say_link(const char *path)
+{
+	char target[256] = "";
+
+	if (readlink(path, target, sizeof(target) - 1) == -1)
+		printf("link %s\n", strerrorname_np(errno));
+	else
+		printf("link %s %s\n", path, target);
+}
+
+static void
+say_open(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	printf("open %s\n", name_of(fd));
+	if (fd != -1)
+		(void)close(fd);
+}
+
+/* All that might end process 1. */
+static void
+say_kill(const char *unused)
+{
+	(void)unused;
+	for (int signal_number = 1; signal_number < NSIG; signal_number++)
+		if (signal_number != SIGSTOP && kill(1, signal_number) != 0)
+			printf("kill %d %s\n", signal_number,
+			    strerrorname_np(errno));
+	printf("kill -\n");
+}
+
+static void
+say_unmount(const char *path)
+{
+	printf("unmount %s\n", name_of(umount2(path, MNT_DETACH)));
+}
+
+static bool
+is_there(pid_t pid)
+{
+	return kill(pid, 0) == 0;
+}
+
+/*
+ * A grandchild whose parent ends: whose child it is then, and whether it is
+ * gone once it ends, rather than a zombie for ever.
+ */
+static void
+say_orphan(const char *unused)
+{
+	pid_t told[2] = { 0, 0 };
+	int ends[2];
+
+	(void)unused;
+	(void)fflush(stdout);
+	if (pipe(ends) != 0)
+		return;
+	if (fork() == 0) {
+		const pid_t parent = getpid();
+
+		if (fork() != 0)
+			_exit(0);
+		while (getppid() == parent)
+			usleep(1000);
+		told[0] = getpid();
+		told[1] = getppid();
+		_exit(write(ends[1], told, sizeof(told)) != sizeof(told));
+	}
+	wait(NULL);
+	if (read(ends[0], told, sizeof(told)) != sizeof(told))
+		return;
+	for (int i = 0; i < 10000 && is_there(told[0]); i++)
+		usleep(1000);
+	printf("orphan %d %s\n", told[1], is_there(told[0]) ? "stays" : "gone");
+}
+
+/* A process that has left group and session, and keeps the client. */
+static void
+stay(const char *unused)
+{
+	(void)unused;
+	(void)fflush(stdout);
+	if (fork() != 0) {
+		wait(NULL);
+		return;
+	}
+	(void)setsid();
+	(void)signal(SIGTERM, SIG_IGN);
+	if (fork() == 0)
+		for (;;)
+			pause();
+	_exit(0);
+}
+
+static void
+die(const char *number)
+{
+	(void)fflush(stdout);
+	(void)kill(getpid(), (int)strtol(number, NULL, 10));
+}
+
+static void
+leave(const char *number)
+{
+	exit((int)strtol(number, NULL, 10));
+}
+
+/* Until something is said, or the other end is closed. */
+static void
+wait_for_client(const char *unused)
+{
+	char byte;
+
+	(void)unused;
+	printf("wait -\n");
+	(void)fflush(stdout);
+	(void)!read(0, &byte, 1);
+}
+
 /* For ever: there has to be a limit. */
 static void
 spin(const char *unused)
@@ -184,6 +316,16 @@ static const struct {
 	{ "map", say_map },
 	{ "file", say_file },
 	{ "spin", spin },
+	{ "who", say_who },
+	{ "link", say_link },
+	{ "open", say_open },
+	{ "kill", say_kill },
+	{ "unmount", say_unmount },
+	{ "orphan", say_orphan },
+	{ "stay", stay },
+	{ "die", die },
+	{ "exit", leave },
+	{ "wait", wait_for_client },
 };
 
 static void

@@ -550,6 +550,16 @@ draw_nice(struct maker *maker)
 	maker_plain(maker, "%d", (int)maker_between(maker, 0, 39) - 20);
 }
 
+/* Not pid: that does not go with every draw of leftovers. */
+static inline void
+draw_isolate(struct maker *maker)
+{
+	static const char *const words[] = { "mount", "ipc", "uts", "uts mount",
+		"ipc mount uts" };
+
+	maker_plain(maker, "%s", PICK(maker, words));
+}
+
 /* In any unit that it fits in, up to a thousand of the largest. */
 static inline void
 draw_size_limit(struct maker *maker)
@@ -737,6 +747,7 @@ static const struct maker_row {
 	{ "unlisted", SERVICES, 0, 1, draw_nothing },
 	{ "chroot", SERVICES, 0, 1, draw_path },
 	{ "nice", SERVICES, 0, 1, draw_nice },
+	{ "isolate", SERVICES, 0, 1, draw_isolate },
 	{ "limit", SERVICES, 0, 1, draw_size_limit },
 	{ "limit", SERVICES, 0, 1, draw_other_limit },
 	{ "chdir", SERVICES, 0, 1, draw_path },

@@ -159,6 +159,7 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(is_same_text(l->chroot.text, r->chroot.text));
 	DIFFERS(l->has_nice == r->has_nice && l->nice == r->nice);
 	DIFFERS(is_same_limits(&l->rlimits, &r->rlimits));
+	DIFFERS(l->isolate == r->isolate);
 	DIFFERS(is_same_text(
 	    or_default(l->chdir.text, "/"), or_default(r->chdir.text, "/")));
 	DIFFERS(l->umask == r->umask);

@@ -85,6 +85,7 @@ first_service(struct build *build)
 	service.rlimits_set = 1u << IMAGE_RLIMIT_CPU | 1u << IMAGE_RLIMIT_CORE;
 	service.has_nice = 1;
 	service.nice = -5;
+	service.isolate = IMAGE_ISOLATE_ALL;
 	return service;
 }
 

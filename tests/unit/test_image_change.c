@@ -72,7 +72,6 @@ SERVICE_CHANGE(no_offline_filter, service->network = IMAGE_NETWORK_NONE;
 	       build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
 SERVICE_CHANGE(
     no_filter_needed, build->global.filters[IMAGE_FILTER_OFFLINE].count = 0)
-SERVICE_CHANGE(odd_service_byte, service->unused[0] = 1)
 SERVICE_CHANGE(relative_chroot, service->chroot = small_text(build, "srv"))
 SERVICE_CHANGE(odd_limit, service->rlimits_set |= 1u << IMAGE_RLIMITS)
 SERVICE_CHANGE(limit_not_set, service->rlimits_set = 0)
@@ -83,6 +82,9 @@ SERVICE_CHANGE(
 SERVICE_CHANGE(low_nice, service->nice = -21)
 SERVICE_CHANGE(high_nice, service->nice = 20)
 SERVICE_CHANGE(nice_not_set, service->has_nice = 0)
+SERVICE_CHANGE(odd_isolate, service->isolate = 0x1f)
+SERVICE_CHANGE(pid_without_mount, service->isolate = IMAGE_ISOLATE_PID)
+SERVICE_CHANGE(no_isolate, service->isolate = 0)
 SERVICE_CHANGE(odd_nice, service->has_nice = 2)
 SERVICE_CHANGE(no_burst, service->rate = ((struct rate){ 1, 1000, 0 }))
 SERVICE_CHANGE(no_period, service->source_rate = ((struct rate){ 1, 0, 1 }))
@@ -111,6 +113,9 @@ SERVICE_CHANGE(self_with_chroot, service->flags = IMAGE_SERVICE_SELF;
 SERVICE_CHANGE(self_with_capability, service->flags = IMAGE_SERVICE_SELF;
 	       service->chroot = small_text(build, "");
 	       service->groups.count = 0)
+SERVICE_CHANGE(self_with_isolate, service->flags = IMAGE_SERVICE_SELF;
+	       service->chroot = small_text(build, "");
+	       service->capabilities = 0; service->groups.count = 0)
 /* All that makes a trap of the first service. */
 static void
 make_trap(struct build *build, struct image_service *service)
@@ -132,6 +137,7 @@ make_trap(struct build *build, struct image_service *service)
 	service->rlimits_set = 0;
 	service->has_nice = 0;
 	service->nice = 0;
+	service->isolate = 0;
 }
 
 #define TRAP_CHANGE(name, statement) \
@@ -140,6 +146,7 @@ make_trap(struct build *build, struct image_service *service)
 TRAP_CHANGE(trap_with_chdir, service->chdir = small_text(build, "/"))
 TRAP_CHANGE(trap_with_chroot, service->chroot = small_text(build, "/srv"))
 TRAP_CHANGE(trap_with_limit, service->rlimits_set = 1)
+TRAP_CHANGE(trap_with_isolate, service->isolate = IMAGE_ISOLATE_UTS)
 TRAP_CHANGE(trap_with_nice, service->has_nice = 1)
 TRAP_CHANGE(trap_with_argv, service->argv.count = 1)
 TRAP_CHANGE(trap_with_env, service->env.count = 1)
@@ -434,8 +441,10 @@ static const struct change changes[] = {
 	{ "nice -21", low_nice, IMAGE_BAD_VALUE },
 	{ "nice 20", high_nice, IMAGE_BAD_VALUE },
 	{ "nice that is not set", nice_not_set, IMAGE_BAD_VALUE },
+	{ "odd isolate", odd_isolate, IMAGE_BAD_VALUE },
+	{ "pid without mount", pid_without_mount, IMAGE_BAD_VALUE },
+	{ "no isolate", no_isolate, IMAGE_OK },
 	{ "odd nice", odd_nice, IMAGE_BAD_VALUE },
-	{ "unused of service", odd_service_byte, IMAGE_BAD_VALUE },
 	{ "hours beyond", hours_beyond, IMAGE_BAD_VALUE },
 	{ "no hours", hours_none, IMAGE_BAD_VALUE },
 	{ "hours nowhere", hours_nowhere, IMAGE_BAD_VALUE },
@@ -463,6 +472,7 @@ static const struct change changes[] = {
 	{ "trap, chdir", trap_with_chdir, IMAGE_BAD_TEXT },
 	{ "trap, chroot", trap_with_chroot, IMAGE_BAD_TEXT },
 	{ "trap, limit", trap_with_limit, IMAGE_BAD_VALUE },
+	{ "trap, isolate", trap_with_isolate, IMAGE_BAD_VALUE },
 	{ "trap, nice", trap_with_nice, IMAGE_BAD_VALUE },
 	{ "trap, argv", trap_with_argv, IMAGE_BAD_VALUE },
 	{ "trap, env", trap_with_env, IMAGE_BAD_VALUE },
@@ -497,7 +507,6 @@ static const struct change changes[] = {
 	{ "path for more", path_for_more, IMAGE_BAD_VALUE },
 	{ "odd path flag", odd_path_flag, IMAGE_BAD_VALUE },
 	{ "odd path byte", odd_path_byte, IMAGE_BAD_VALUE },
-	{ "odd service byte", odd_service_byte, IMAGE_BAD_VALUE },
 	{ "builtin", a_builtin, IMAGE_OK },
 	{ "builtin, unknown", builtin_unknown, IMAGE_BAD_VALUE },
 	{ "builtin, one word", builtin_alone, IMAGE_BAD_VALUE },
@@ -523,6 +532,7 @@ static const struct change changes[] = {
 	{ "upper case", upper_name, IMAGE_BAD_NAMES },
 	{ "the other's name", its_name, IMAGE_BAD_NAMES },
 	{ "self, groups", self_with_groups, IMAGE_BAD_VALUE },
+	{ "self, isolate", self_with_isolate, IMAGE_BAD_VALUE },
 	{ "self, chroot", self_with_chroot, IMAGE_BAD_VALUE },
 	{ "self, capability", self_with_capability, IMAGE_BAD_VALUE },
 	{ "self, privileges", self_with_privileges, IMAGE_BAD_VALUE },

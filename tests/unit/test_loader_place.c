@@ -4,6 +4,9 @@
  */
 #include "loading.h"
 
+#include <sched.h>
+
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -104,7 +107,7 @@ lose_capabilities(void)
 		_exit(2);
 	if (is_superuser &&
 	    (capng_updatev(CAPNG_DROP, what, CAP_SYS_NICE, CAP_SYS_RESOURCE,
-		 CAP_SYS_CHROOT, -1) != 0 ||
+		 CAP_SYS_CHROOT, CAP_SYS_ADMIN, -1) != 0 ||
 		capng_apply(CAPNG_SELECT_CAPS) != 0))
 		_exit(2);
 }
@@ -116,6 +119,16 @@ lose_nothing(void)
 	const struct rlimit files = { .rlim_cur = 100, .rlim_max = 100 };
 
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		_exit(2);
+}
+
+/* As of a kernel that has none. */
+static void
+lose_proc(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/proc", "tmpfs", 0, NULL) != 0)
 		_exit(2);
 }
 
@@ -142,6 +155,13 @@ test_more_than_tcpmuxd_has(void **state)
 	    "policy:14:9: 'chroot' needs CAP_SYS_CHROOT, which tcpmuxd does "
 	    "not have\n");
 	with_less(lose_nothing, "nice -20", NULL);
+	with_less(lose_nothing, "isolate pid uts", NULL);
+	with_less(lose_capabilities, "isolate uts",
+	    "policy:14:10: 'isolate' needs CAP_SYS_ADMIN, which tcpmuxd does "
+	    "not have\n");
+	with_less(lose_proc, "isolate ipc",
+	    "policy:14:10: 'isolate ipc' needs a kernel that has such "
+	    "namespaces, and shows them in /proc/self/ns/ipc\n");
 }
 
 int

@@ -107,6 +107,8 @@ test_refused_to_others(void **state)
 		    "policy:10:1: 'new-privileges' needs" },
 		{ SERVICE("a", "\tuser self\n\tchroot /usr\n"),
 		    "policy:10:1: 'chroot' needs" },
+		{ SERVICE("a", "\tuser self\n\tisolate uts\n"),
+		    "policy:10:1: 'isolate' needs" },
 	};
 
 	(void)state;

@@ -153,6 +153,7 @@ service_by_default(void **state)
 	assert_int_equal(service->chdir.text.length, 0);
 	assert_int_equal(service->chroot.text.length, 0);
 	assert_false(service->has_nice);
+	assert_int_equal(service->isolate, 0);
 	assert_int_equal(service->rlimits.set, 1u << IMAGE_RLIMIT_CORE);
 	assert_int_equal(service->rlimits.values[IMAGE_RLIMIT_CORE], 0);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_LOG);
@@ -224,11 +225,12 @@ limits(void **state)
 {
 	struct parsed parsed = parse_good(
 	    HEAD "defaults {\n\tuser 7\n\tallow any\n\tlimit cpu 2m\n"
-		 "\tlimit open-files 8\n\tlimit core 1T\n\tnice -20\n}\n"
+		 "\tlimit open-files 8\n\tlimit core 1T\n\tnice -20\n"
+		 "\tisolate uts ipc\n}\n"
 		 "service a {\n\texec /bin/cat\n\tlimit cpu 90s\n"
 		 "\tlimit user-processes 0\n\tlimit address-space 1024T\n"
 		 "\tlimit file-size 0K\n\tlimit stack 256K\n"
-		 "\tchroot /srv\n}\n"
+		 "\tchroot /srv\n\tisolate pid\n\tisolate uts\n}\n"
 		 "service b {\n\texec /bin/cat\n\tnice 19\n}\n");
 	const struct policy_service *a = &parsed.policy.services[0];
 	const struct policy_service *b = &parsed.policy.services[1];
@@ -248,6 +250,9 @@ limits(void **state)
 	assert_true(a->has_nice && b->has_nice);
 	assert_int_equal(a->nice, -20);
 	assert_int_equal(b->nice, 19);
+	assert_int_equal(a->isolate,
+	    IMAGE_ISOLATE_PID | IMAGE_ISOLATE_MOUNT | IMAGE_ISOLATE_UTS);
+	assert_int_equal(b->isolate, IMAGE_ISOLATE_IPC | IMAGE_ISOLATE_UTS);
 	assert_int_equal(b->rlimits.set,
 	    1u << IMAGE_RLIMIT_CPU | 1u << IMAGE_RLIMIT_OPEN_FILES |
 		1u << IMAGE_RLIMIT_CORE);
