@@ -185,6 +185,7 @@ give_up(struct parent *parent)
 	for (size_t i = 0; i < FAMILIES; i++) {
 		detach(parent, families[i].domain);
 		state->work->filters[i].choice.count = 0;
+		state->work->filters[i].choice.sources = 0;
 	}
 	state->end_ms = 0;
 }

@@ -234,10 +234,10 @@ give_up(struct parent *parent)
 	struct reload *reload = &parent->reload;
 
 	log_failed(reload->reason, reload->error);
-	if (reload->job.channel >= 0) {
+	if (reload->job.channel >= 0)
 		(void)loop_remove(&parent->loop, reload->job.channel);
-		loader_cancel(&reload->job);
-	}
+	/* Also one that had its say, and does not end. */
+	loader_cancel(&reload->job);
 	fd_close(&reload->problems_fd);
 	fd_close(&reload->image_fd);
 	if (reload->state == RELOAD_CHECKING ||
@@ -361,6 +361,5 @@ reload_due_ms(const struct parent *parent)
 void
 reload_finish(struct parent *parent)
 {
-	if (parent->reload.job.channel >= 0)
-		loader_cancel(&parent->reload.job);
+	loader_cancel(&parent->reload.job);
 }
