@@ -56,8 +56,7 @@ plan_filters(struct plan *plan, const struct base *base)
 	const unsigned filters = image_service_filters(plan->service);
 
 	plan->filters = filters & ~base->filters;
-	plan->refuses_clone3 =
-	    (filters >> IMAGE_FILTER_DEFAULT & 1) != 0 && !base->lacks_clone3;
+	plan->refuses_clone3 = (filters >> IMAGE_FILTER_DEFAULT & 1) != 0;
 }
 
 static void
