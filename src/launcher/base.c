@@ -25,6 +25,7 @@
 #include "launcher/child.h"
 #include "launcher/filter.h"
 #include "sys/drop.h"
+#include "sys/filter.h"
 #include "sys/landlock.h"
 #include "sys/namespace.h"
 
@@ -300,15 +301,20 @@ static int
 enter_filters(struct base *base)
 {
 	base->filters = 0;
+	base->lacks_clone3 = false;
+	base->clone3_key = 0;
 	if (base->kind != BASE_COMMON || !CAN_LIVE_FILTERED)
 		return 0;
 	base->filters = 1U << IMAGE_FILTER_DEFAULT;
 	if (base->is_offline)
 		base->filters |= 1U << IMAGE_FILTER_OFFLINE;
-	/* clone3 is refused in the child: sessions begin by it, in a cgroup. */
-	if (drop_new_privileges() != 0)
+	if (drop_new_privileges() != 0 ||
+	    filters_enter(base, base->filters) != 0 ||
+	    getentropy(&base->clone3_key, sizeof(base->clone3_key)) != 0 ||
+	    filter_enter_without_clone3(base->clone3_key) != 0)
 		return -1;
-	return filters_enter(base, base->filters);
+	base->lacks_clone3 = true;
+	return 0;
 }
 
 /*

@@ -44,6 +44,8 @@ struct base {
 	int ruleset_fd; /* of a session's Landlock domain; -1: no Landlock */
 	uint64_t namespaces[BASE_NAMESPACES]; /* it is in: inodes; 0: unseen */
 	unsigned filters; /* programs of the image that all inherit */
+	bool lacks_clone3; /* and that of clone3 */
+	uint64_t clone3_key; /* by which it may; no program knows it */
 	struct rulesets *rulesets; /* of those that say which files they see */
 	unsigned first_free_fd; /* this one and all above it are unused */
 };

@@ -66,7 +66,7 @@ enter(const struct child *child)
 
 	if (filters_enter(child->base, plan->filters) != 0)
 		return -1;
-	return plan->refuses_clone3 ? filter_enter_without_clone3() : 0;
+	return plan->refuses_clone3 ? filter_enter_without_clone3(0) : 0;
 }
 
 int

@@ -140,7 +140,8 @@ clone_child(const struct child *child)
 	const unsigned flags = CLONE_PARENT | isolate_clone_flags(child);
 
 	if (child->is_born_there)
-		return cgroup_clone(child->cgroup_fd, flags);
+		return cgroup_clone(
+		    child->cgroup_fd, flags, child->base->clone3_key);
 	return syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
 

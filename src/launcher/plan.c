@@ -56,7 +56,8 @@ plan_filters(struct plan *plan, const struct base *base)
 	const unsigned filters = image_service_filters(plan->service);
 
 	plan->filters = filters & ~base->filters;
-	plan->refuses_clone3 = (filters >> IMAGE_FILTER_DEFAULT & 1) != 0;
+	plan->refuses_clone3 =
+	    (filters >> IMAGE_FILTER_DEFAULT & 1) != 0 && !base->lacks_clone3;
 }
 
 static void

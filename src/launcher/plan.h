@@ -36,7 +36,7 @@ struct plan {
 	uint64_t inheritable; /* of these; ambient too */
 	bool has_new_privileges;
 	unsigned filters; /* programs of the image that the base has not */
-	bool refuses_clone3;
+	bool refuses_clone3; /* by a program of its own */
 	size_t reply_length; /* 0: the service speaks first */
 	uint8_t reply[REPLY_ACCEPT_BYTES_MAX]; /* not terminated */
 	char peer_words[PLAN_PEER_WORDS][PLAN_PEER_WORD_BYTES];

@@ -185,19 +185,19 @@ cgroup_signal(int above_fd, uint64_t number, int signal_number, pid_t except)
 }
 
 long
-cgroup_clone(int group_fd, uint64_t flags)
+cgroup_clone(int group_fd, uint64_t flags, uint64_t key)
 {
 	struct clone_args args = { .flags = flags | CLONE_INTO_CGROUP,
 		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
 		.cgroup = (unsigned)group_fd };
 
-	return syscall(SYS_clone3, &args, sizeof(args));
+	return syscall(SYS_clone3, &args, sizeof(args), key);
 }
 
 bool
 cgroup_can_clone(int group_fd)
 {
-	const long pid = cgroup_clone(group_fd, 0);
+	const long pid = cgroup_clone(group_fd, 0, 0);
 	int status = -1;
 
 	if (pid == 0)

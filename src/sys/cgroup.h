@@ -68,9 +68,9 @@ cgroup_signal(int above_fd, uint64_t number, int signal_number, pid_t except);
  * with these flags (CLONE_*); with CLONE_PARENT, the signal of its end is the
  * caller's own. The pid, 0 in the new one, or -1 with errno. Into a group that
  * was killed before, or from one, kernels have it die at once
- * (cgroup_can_clone).
+ * (cgroup_can_clone). The key is for a filter: filter_enter_without_clone3.
  */
-long cgroup_clone(int group_fd, uint64_t flags);
+long cgroup_clone(int group_fd, uint64_t flags, uint64_t key);
 
 /* Whether it can: it is tried, from the group that this process is in. */
 bool cgroup_can_clone(int group_fd);

@@ -105,9 +105,13 @@ int filter_export(const struct filter_table *table, int fd);
  */
 int filter_enter(const void *instructions, size_t count);
 
-/* The same with one that says clone3 is ENOSYS: then clone, whose flags can
- * be judged, is called instead. Lies behind one that kills foreign ABIs. */
-int filter_enter_without_clone3(void);
+/*
+ * The same with one that says clone3 is ENOSYS: then clone, whose flags can
+ * be judged, is called instead. Lies behind one that kills foreign ABIs. Who
+ * calls it with this key as its third argument, of which clone3 itself has
+ * none, may; a key of 0 is nobody's. execve leaves nobody knowing it.
+ */
+int filter_enter_without_clone3(uint64_t key);
 
 /* For the version line: empty, or what is weaker in this build. */
 extern const char filter_note[];

@@ -6,7 +6,9 @@
 #include "sys/filter.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <linux/filter.h>
@@ -35,21 +37,38 @@ filter_enter(const void *instructions, size_t count)
 	return -1;
 }
 
-int
-filter_enter_without_clone3(void)
+/* Whether it comes to the kernel: this is too short to be one, EINVAL. */
+static bool
+is_clone3_there(uint64_t key)
 {
-	static const struct sock_filter program[] = {
+	return syscall(SYS_clone3, NULL, (size_t)0, key) != -1 ||
+	    errno != ENOSYS;
+}
+
+int
+filter_enter_without_clone3(uint64_t key)
+{
+	const size_t argument = offsetof(struct seccomp_data, args[2]);
+	uint32_t halves[2]; /* as they lie in memory, like the argument's */
+
+	memcpy(halves, &key, sizeof(halves));
+
+	const struct sock_filter program[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 6),
+		BPF_JUMP(BPF_JMP | BPF_JA, key == 0 ? 4 : 0, 0, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)argument),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, halves[0], 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)argument + 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, halves[1], 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 
 	if (filter_enter(program, COUNT(program)) != 0)
 		return -1;
-	/* Too short to be one: EINVAL, if it came to the kernel. */
-	if (syscall(SYS_clone3, NULL, (size_t)0) == -1 && errno == ENOSYS)
+	if (!is_clone3_there(0) && !is_clone3_there(~key))
 		return 0;
 	errno = EPERM;
 	return -1;

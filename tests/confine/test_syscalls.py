@@ -146,6 +146,9 @@ def test_default_takes_nothing_else():
 
 def test_clone3_is_not_there_by_default():
     call = ("clone3", 0, 0)
+    for key in 0, 1, 2**64 - 1:
+        keyed = (*call, key)
+        assert answers([keyed])[keyed] == "ENOSYS"
     assert answers([call])[call] == "ENOSYS"
     assert answers([call], **EVERYTHING)[call] == "ENOSYS"
     assert answers([call], syscalls="any", kind="full")[call] == "EINVAL"
