@@ -1,7 +1,11 @@
 """The cgroups of a tcpmuxd's sessions, as cgroups(7) has them."""
 
 import contextlib
+import ctypes
 import os
+
+NEWNS, RDONLY, REMOUNT, BIND, PRIVATE, REC = (
+    0x20000, 1, 32, 4096, 1 << 18, 16384)
 
 
 def _mount():
@@ -49,3 +53,16 @@ def members(mux):
         if pids:
             found[number] = pids
     return found
+
+
+def read_only():
+    """For preexec=: in mount namespaces of its own, cgroups cannot be made."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    where = own().encode()
+    for call, *words in (
+            (libc.unshare, NEWNS),
+            (libc.mount, b"none", b"/", None, PRIVATE | REC, None),
+            (libc.mount, where, where, None, BIND, None),
+            (libc.mount, None, where, None, BIND | REMOUNT | RDONLY, None)):
+        if call(*words) != 0:
+            raise OSError(ctypes.get_errno(), "read_only")

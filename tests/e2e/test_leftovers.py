@@ -1,7 +1,6 @@
 """What a session leaves behind is ended with it: by its cgroup, of which
 nothing can get out by forking; where there is none, by its process group."""
 
-import ctypes
 import errno
 import os
 import signal
@@ -19,8 +18,6 @@ pytestmark = pytest.mark.skipif(
 
 FORKER = program("tests/tools/forker")
 CAT = service("cat", "exec /bin/cat")
-NEWNS, RDONLY, REMOUNT, BIND, PRIVATE, REC = (
-    0x20000, 1, 32, 4096, 1 << 18, 16384)
 
 
 def forker(name="forker", *lines, words=""):
@@ -165,21 +162,8 @@ def test_the_next_start_ends_what_a_killed_one_left(mux_factory):
 
 # --- where things fail ------------------------------------------------------
 
-def read_only():
-    """In mount namespaces of its own, cgroups cannot be made."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    where = groups.own().encode()
-    for call, *words in (
-            (libc.unshare, NEWNS),
-            (libc.mount, b"none", b"/", None, PRIVATE | REC, None),
-            (libc.mount, where, where, None, BIND, None),
-            (libc.mount, None, where, None, BIND | REMOUNT | RDONLY, None)):
-        if call(*words) != 0:
-            raise OSError(ctypes.get_errno(), "read_only")
-
-
 def test_without_a_cgroup_there_is_the_process_group(mux_factory):
-    mux = mux_factory(forker(), CAT, preexec=read_only)
+    mux = mux_factory(forker(), CAT, preexec=groups.read_only)
     line, = mux.logs("cgroup")
     assert (line["sessions"], line["step"], line["error"]) == (
         "no", "make", "EROFS")

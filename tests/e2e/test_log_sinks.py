@@ -277,6 +277,10 @@ def test_syslog(where, dev, stderr, facility):
               ) as mux:
         provoke(mux)
         check_hostile(mux)
+        with open(mux.policy_path, "a") as file:
+            file.write("no-directive\n")
+        mux.send_signal(signal.SIGHUP)
+        mux.wait_log("reload-failed", reason="policy")
     assert mux.logs("stopped")
     levels = set()
     for message in server.raw:
@@ -285,7 +289,7 @@ def test_syslog(where, dev, stderr, facility):
         assert int(priority) == FACILITY[facility] * 8 + SEVERITY[level]
         assert int(pid) == mux.pid and not message.endswith(b"\n")
         levels.add(level)
-    assert levels >= {"warning", "notice", "info", "debug"}
+    assert levels >= {"error", "notice", "info", "debug"}
 
 
 OURS = "df2a11bdc559888d"
