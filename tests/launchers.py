@@ -24,6 +24,7 @@ import struct
 import subprocess
 import tempfile
 
+import apart
 from mux import program
 from rooms import SEALS, STEPS, memfd
 
@@ -161,7 +162,8 @@ class Launcher:
 
     in_launcher, in_child: failures of system calls, as launcher-start's -l
     and -c. block: these bytes as the image. user: a uid to run as. keys: the
-    service, as tests/tools/image's arguments.
+    service, as tests/tools/image's arguments. One that has namespaces of its
+    own is launched apart: a broken launcher mounts in its own.
     """
 
     def __init__(self, kind="base", in_launcher=(), in_child=(), user=None,
@@ -183,6 +185,8 @@ class Launcher:
             argv += ["-n", str(network_fd)]
         argv += [str(fd) for fd in fds]
         fds += (network_fd,) if network_fd is not None else ()
+        if "isolate" in keys and preexec is None:
+            preexec = apart.leave
         options = {} if user is None else {
             "user": user, "group": user, "extra_groups": []}
         self.process = subprocess.Popen(
