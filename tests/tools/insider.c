@@ -1,24 +1,38 @@
 /*
  * A service that looks at the place it is in and pushes against its limits:
  *   insider ACT[=ARGUMENT]...
+ *   insider ask      the acts are the lines of its input; a line with a dot
+ *                    follows what each has said. With the name of a builtin
+ *                    instead it does the same: as if it were that one.
  * For each act it says `ACT RESULT`: a number, words, or the name of an errno.
  */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
+
+#include "untraced.h"
 
 #define FILES_MAX 4096
 #define FORKS_MAX 16
@@ -73,14 +87,15 @@ say_nice(const char *number)
 	printf("nice %s\n", name_of(setpriority(PRIO_PROCESS, 0, wanted)));
 }
 
-/* Every hard limit that can be more. */
+/* Every hard limit that can be more; or that of one resource. */
 static void
-say_raise(const char *unused)
+say_raise(const char *resource)
 {
-	(void)unused;
 	for (int i = 0; i < RLIMIT_NLIMITS; i++) {
 		struct rlimit limit;
 
+		if (resource != NULL && strtol(resource, NULL, 10) != i)
+			continue;
 		if (getrlimit((__rlimit_resource_t)i, &limit) != 0 ||
 		    limit.rlim_max == RLIM_INFINITY)
 			continue;
@@ -190,6 +205,170 @@ say_open(const char *path)
 	printf("open %s\n", name_of(fd));
 	if (fd != -1)
 		(void)close(fd);
+}
+
+/* What a new file's permissions are. */
+static void
+say_mode(const char *path)
+{
+	const int fd =
+	    open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	struct stat status;
+
+	if (fd == -1 || fstat(fd, &status) != 0)
+		printf("mode %s\n", strerrorname_np(errno));
+	else
+		printf("mode %03o\n", status.st_mode & 0777);
+	if (fd != -1) {
+		(void)close(fd);
+		(void)unlink(path);
+	}
+}
+
+static void
+say_execute(const char *path)
+{
+	int status = 0;
+	pid_t child;
+
+	(void)fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		(void)execl(path, "insider", "ids", (char *)NULL);
+		printf("execute %s\n", strerrorname_np(errno));
+		(void)fflush(stdout);
+		_exit(0);
+	}
+	if (child == -1)
+		printf("execute %s\n", strerrorname_np(errno));
+	else
+		(void)waitpid(child, &status, 0);
+	if (WIFSIGNALED(status))
+		printf("execute signal %d\n", WTERMSIG(status));
+}
+
+static void
+say_ids(const char *unused)
+{
+	(void)unused;
+	printf("ids %u %u\n", geteuid(), getegid());
+}
+
+static void
+say_setuid(const char *number)
+{
+	printf(
+	    "setuid %s\n", name_of(setuid((uid_t)strtoul(number, NULL, 10))));
+}
+
+static void
+say_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	printf("env %s\n", value == NULL ? "-" : value);
+}
+
+/* FAMILY,TYPE[,PROTOCOL] as numbers. */
+static void
+say_socket(const char *kind)
+{
+	int family = 0, type = 0, protocol = 0, fd;
+
+	(void)sscanf(kind, "%d,%d,%d", &family, &type, &protocol);
+	fd = socket(family, type, protocol);
+	printf("socket %s\n", name_of(fd));
+	if (fd != -1)
+		(void)close(fd);
+}
+
+static socklen_t
+abstract(const char *name, struct sockaddr_un *address)
+{
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	(void)snprintf(
+	    address->sun_path + 1, sizeof(address->sun_path) - 1, "%s", name);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+	    strlen(name));
+}
+
+/* For datagrams: no filter refuses it. It stays until the end. */
+static void
+say_name(const char *name)
+{
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	const socklen_t length = abstract(name, &address);
+
+	printf("name %s\n",
+	    name_of(bind(fd, (const struct sockaddr *)&address, length)));
+}
+
+/* By a datagram, and by connecting first. */
+static void
+say_reach(const char *name)
+{
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	const socklen_t length = abstract(name, &address);
+	const struct sockaddr *to = (const struct sockaddr *)&address;
+
+	printf("reach %s", name_of(sendto(fd, "x", 1, 0, to, length)));
+	printf(" %s\n", name_of(connect(fd, to, length)));
+	(void)close(fd);
+}
+
+/* Nothing at all: what answers EPERM is a filter. */
+static void
+say_unshare(const char *unused)
+{
+	(void)unused;
+	printf("unshare %s\n", name_of(unshare(0)));
+}
+
+static void
+say_queue(const char *key)
+{
+	printf("queue %s\n", name_of(msgget((key_t)strtol(key, NULL, 10), 0)));
+}
+
+static void
+say_rename_host(const char *name)
+{
+	struct utsname is;
+	const long result = sethostname(name, strlen(name));
+
+	(void)uname(&is);
+	printf("host %s %s\n", name_of(result),
+	    strcmp(is.nodename, name) == 0 ? "renamed" : "as it was");
+}
+
+static void
+say_stderr(const char *words)
+{
+	dprintf(STDERR_FILENO, "%s\n", words);
+	printf("stderr -\n");
+}
+
+static void
+say_securebits(const char *unused)
+{
+	(void)unused;
+	printf(
+	    "securebits %#x\n", (unsigned)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+}
+
+/* After how many seconds the kernel asks for the client; 0: never. */
+static void
+say_keepalive(const char *unused)
+{
+	int is_on = 0, seconds = 0;
+	socklen_t length = sizeof(int);
+
+	(void)unused;
+	(void)getsockopt(0, SOL_SOCKET, SO_KEEPALIVE, &is_on, &length);
+	(void)getsockopt(0, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, &length);
+	printf("keepalive %d\n", is_on ? seconds : 0);
 }
 
 /* All that might end process 1. */
@@ -302,10 +481,28 @@ spin(const char *unused)
 		(void)getppid();
 }
 
+static void ask(const char *unused);
+
 static const struct {
 	const char *word;
 	void (*act)(const char *argument);
 } acts[] = {
+	{ "ask", ask },
+	{ "discard", ask },
+	{ "env", say_env },
+	{ "execute", say_execute },
+	{ "host", say_rename_host },
+	{ "ids", say_ids },
+	{ "keepalive", say_keepalive },
+	{ "mode", say_mode },
+	{ "name", say_name },
+	{ "queue", say_queue },
+	{ "reach", say_reach },
+	{ "securebits", say_securebits },
+	{ "setuid", say_setuid },
+	{ "socket", say_socket },
+	{ "stderr", say_stderr },
+	{ "unshare", say_unshare },
 	{ "inode", say_inode },
 	{ "list", say_list },
 	{ "chroot", say_chroot },
@@ -341,6 +538,20 @@ act_out(char *word)
 			return;
 		}
 	errx(2, "no such act: %s", word);
+}
+
+static void
+ask(const char *unused)
+{
+	char line[512];
+
+	(void)unused;
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		act_out(line);
+		printf(".\n");
+		(void)fflush(stdout);
+	}
 }
 
 int
