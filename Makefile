@@ -79,7 +79,6 @@ PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/tools/preload/*.c))
 EVIL	= $(call programs,tests/evil-parser/*.c)
 RECEIVER = $(BUILD)/contrib/pass/receiver
 BENCH	= $(call programs,tests/bench/*.c)
-FUZZ	= $(call programs,fuzz/*.c)
 # Tables that tests read as the loader does.
 PROFILES = $(patsubst %,$(BUILD)/obj/loader/profile_%.o,default stdio offline)
 FLAGS	= $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
@@ -228,14 +227,33 @@ $(BUILD)/tests/bench/nothing $(BUILD)/tests/bench/greet: \
 	$(Q)$(CC) -std=c11 -O2 $(WARN) -static -nostdlib -fno-stack-protector \
 	    -o $@ $<
 
-# The pure code is compiled again, so that the fuzzer sees its branches.
-.PHONY: fuzz
-fuzz: $(FUZZ)		## build the fuzz harnesses with afl-clang-fast
+# --- fuzzing (fuzz/README.md) ------------------------------------------------
 
-$(BUILD)/fuzz/%: fuzz/%.c $(wildcard src/core/*.c src/core/*.h) $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(Q)afl-clang-fast $(CPPFLAGS) -std=c11 -O1 -g $(WARN) \
-	    -fsanitize=fuzzer -o $@ $< $(wildcard src/core/*.c) $(SODIUM)
+TARGET	=
+SECONDS	= 600
+FUZZ	= $(AGAIN) -f fuzz/Makefile BUILD=$(BUILD)
+
+.PHONY: fuzz fuzz-smoke fuzz-cov fuzz-min
+fuzz:			## fuzz TARGET (none: each in turn) for SECONDS
+	@contrib/deps build fuzz
+	@$(FUZZ) FLAVOUR=afl
+	@$(FUZZ) FLAVOUR=san
+	@fuzz/continuous -b $(BUILD) -s $(SECONDS) -n 1 $(TARGET)
+
+fuzz-smoke:		## every seed and past crash through its harness
+	@contrib/deps build
+	@$(FUZZ) FLAVOUR=san
+	@fuzz/smoke $(BUILD)
+
+fuzz-cov:		## which branches of src/core the inputs reach
+	@contrib/deps build
+	@$(FUZZ) FLAVOUR=cov
+	@fuzz/coverage $(BUILD) $(STATE)
+
+fuzz-min:		## what fuzzing found, minimised, into fuzz/corpus
+	@contrib/deps build fuzz
+	@$(FUZZ) FLAVOUR=afl
+	@fuzz/minimise $(BUILD) $(or $(STATE),$(BUILD)/fuzz/state) $(TARGET)
 
 # --- installing --------------------------------------------------------------
 

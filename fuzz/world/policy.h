@@ -1,0 +1,14 @@
+#ifndef FUZZ_WORLD_POLICY_H
+#define FUZZ_WORLD_POLICY_H
+
+#include <stddef.h>
+
+/*
+ * A policy text to the image that the loader makes of it, as with `tcpmuxd
+ * -s`: no user, group, path or file is looked up. Filters of system calls are
+ * two instructions each, since making them takes longer than all the rest.
+ * malloc'ed, the caller's; NULL if it is no policy, or reads files.
+ */
+void *policy_image(const char *bytes, size_t length, size_t *size);
+
+#endif
