@@ -49,6 +49,7 @@ static uint32_t
 fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 {
 	struct session_list *queue = choose_queue(parent);
+	const struct image *image = &parent->editions[worker->side].image;
 	bool has_suspect = queue != &parent->sessions.fresh;
 	uint32_t most = has_suspect ? 1 : BATCH_MAX;
 	uint32_t count = 0;
@@ -59,6 +60,8 @@ fill_batch(struct parent *parent, struct worker *worker, int fds[BATCH_MAX])
 
 		session_enter(parent, session, SESSION_HANDED);
 		session->generation = ++parent->workers.generation;
+		session->had_stranger |=
+		    image_global(image)->parser_program.length > 0;
 		worker->batch[count] =
 		    (struct handover){ .slot = session_slot(parent, session),
 			    .generation = session->generation,

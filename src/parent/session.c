@@ -320,6 +320,9 @@ close_all(struct parent *parent, struct session *session)
 {
 	assert(session->pid == 0);
 	session_unwatch(parent, session);
+	/* Ours has no call that would set an option: its filter ends it. */
+	if (session->had_stranger)
+		fd_close_left(&session->fd);
 	fd_close(&session->fd);
 	fd_close(&session->status_fd);
 	fd_close(&session->stderr_fd);

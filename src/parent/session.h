@@ -114,6 +114,7 @@ struct session {
 	bool was_woken; /* handed over again because something came */
 	bool is_suspect; /* to be handed over alone */
 	bool is_shunned; /* and after all others: it was alone already */
+	bool had_stranger; /* a parser that is not ours was handed it */
 	bool is_gone; /* its connection, when the kernel was asked last */
 	bool keeps_leftovers;
 	bool has_stderr_log;

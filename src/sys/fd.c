@@ -24,6 +24,23 @@ fd_close(int *fd)
 	errno = saved;
 }
 
+/* Whoever closes the last copy is not to wait for the peer. */
+static void
+stop_lingering(int fd)
+{
+	const struct linger off = { .l_onoff = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
+void
+fd_close_left(int *fd)
+{
+	if (*fd >= 0)
+		stop_lingering(*fd);
+	fd_close(fd);
+}
+
 /* Being delivered is all it is for. */
 static void
 interrupt(int signal_number)
@@ -43,7 +60,6 @@ fd_init(void)
 void
 fd_close_shared(int *fd)
 {
-	const struct linger off = { .l_onoff = 0 };
 	const suseconds_t bound_us = CLOSE_BOUND_MS * 1000;
 	/* It repeats: the first may come before close() has been entered. */
 	const struct itimerval bound = { .it_interval = { .tv_usec = bound_us },
@@ -53,7 +69,7 @@ fd_close_shared(int *fd)
 	if (*fd < 0)
 		return;
 	(void)setitimer(ITIMER_REAL, &bound, NULL);
-	(void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	stop_lingering(*fd);
 	fd_close(fd);
 	(void)setitimer(ITIMER_REAL, &none, NULL);
 }

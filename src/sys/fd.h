@@ -15,6 +15,12 @@ void fd_close(int *fd);
 #define CLOSE_BOUND_MS 10
 void fd_close_shared(int *fd);
 
+/*
+ * The same for a socket that an untrusted process has had, and let go of:
+ * what it set has to be undone, but is not set again.
+ */
+void fd_close_left(int *fd);
+
 /* Installs the handler of the timer's SIGALRM, once at start. -1: errno. */
 int fd_init(void);
 
