@@ -32,6 +32,9 @@
 #include "core/name.h"
 #include "sys/room.h"
 
+/* SCM_MAX_FD: more descriptors the kernel takes with no message. */
+#define EVIL_FDS_MAX 253
+
 struct evil {
 	char path[PATH_MAX];
 	char how[64];
@@ -119,7 +122,7 @@ evil_enter(struct evil *evil)
 static inline void
 evil_send_with(const void *bytes, size_t length, const int *fds, size_t count)
 {
-	char control[CMSG_SPACE(sizeof(int) * 64)] = { 0 };
+	char control[CMSG_SPACE(sizeof(int) * EVIL_FDS_MAX)] = { 0 };
 	struct iovec part = { .iov_base = (void *)(uintptr_t)bytes,
 		.iov_len = length };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };

@@ -1,8 +1,15 @@
 /*
- * keeper: handles descriptors as it must not: keeps a client's, or sends
- * some back with its answer.
+ * keeper: handles descriptors as it must not: keeps a client's, sends some
+ * back with its answer, or leaves something set on a client's socket.
  */
 #include "evil.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
 
 static struct evil evil;
 
@@ -50,11 +57,11 @@ send_back_one(struct batch *batch)
 static void
 send_back_many(struct batch *batch)
 {
-	int fds[64];
+	int fds[EVIL_FDS_MAX];
 
-	for (size_t i = 0; i < 64; i++)
+	for (size_t i = 0; i < EVIL_FDS_MAX; i++)
 		fds[i] = batch->fds[0];
-	send_back(batch, fds, 64);
+	send_back(batch, fds, EVIL_FDS_MAX);
 }
 
 /* The channel's own end, through itself. */
@@ -64,6 +71,55 @@ send_back_channel(struct batch *batch)
 	const int channel_fd = ROOM_CHANNEL_FD;
 
 	send_back(batch, &channel_fd, 1);
+}
+
+static void
+set_all(const struct batch *batch, int level, int name, const void *value,
+    socklen_t length)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (setsockopt(batch->fds[i], level, name, value, length) != 0)
+			_exit(1);
+}
+
+/* Whoever closes the last copy waits a minute for a client that is gone. */
+static void
+leave_linger(struct batch *batch)
+{
+	const struct linger minute = { .l_onoff = 1, .l_linger = 60 };
+
+	set_all(batch, SOL_SOCKET, SO_LINGER, &minute, sizeof(minute));
+	evil_answer(batch);
+}
+
+/* No byte would be worth waking for. */
+static void
+leave_mark(struct batch *batch)
+{
+	const int most = 1 << 20;
+
+	set_all(batch, SOL_SOCKET, SO_RCVLOWAT, &most, sizeof(most));
+	evil_answer(batch);
+}
+
+/* All that is peeked at would be the second line. */
+static void
+leave_offset(struct batch *batch)
+{
+	const int offset = 6;
+
+	set_all(batch, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset));
+	evil_answer(batch);
+}
+
+/* Of the description, which a service has, too: it would see EAGAIN. */
+static void
+leave_nonblocking(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (fcntl(batch->fds[i], F_SETFL, O_NONBLOCK) != 0)
+			_exit(1);
+	evil_answer(batch);
 }
 
 static const struct {
@@ -76,6 +132,10 @@ static const struct {
 	{ "back-one", send_back_one },
 	{ "back-many", send_back_many },
 	{ "back-channel", send_back_channel },
+	{ "set-linger", leave_linger },
+	{ "set-mark", leave_mark },
+	{ "set-offset", leave_offset },
+	{ "set-nonblocking", leave_nonblocking },
 };
 
 static void

@@ -4,6 +4,10 @@
  */
 #include "evil.h"
 
+#include <time.h>
+
+#define MILLION 1000000
+
 static struct evil evil;
 static uint8_t bytes[VERDICT_MESSAGE_MAX + 65536];
 
@@ -12,14 +16,14 @@ static uint8_t before[VERDICT_MESSAGE_MAX];
 static size_t before_length;
 
 static void
-replay(const struct batch *batch)
+replay(struct batch *batch)
 {
 	evil_close_all(batch);
 	evil_send(before, before_length);
 }
 
 static void
-answer_twice(const struct batch *batch)
+answer_twice(struct batch *batch)
 {
 	size_t length = evil_encode(bytes, batch);
 
@@ -28,28 +32,59 @@ answer_twice(const struct batch *batch)
 	evil_send(bytes, length);
 }
 
-/* Its answer and 10,000 messages behind it: all it can be made to carry. */
+/* Its answer and a million messages behind it, or as many as it lives for. */
 static void
-flood(const struct batch *batch)
+flood(struct batch *batch)
 {
 	size_t length = evil_encode(bytes, batch);
 
 	evil_close_all(batch);
-	for (int i = 0; i < 10000; i++)
+	for (int i = 0; i < MILLION; i++)
 		evil_send(bytes, length);
 }
 
-/* Without an answer: 10,000 of what the parser's first word is. */
+/* Without an answer: as many of what the parser's first word is. */
 static void
-flood_greetings(const struct batch *batch)
+flood_greetings(struct batch *batch)
 {
 	evil_close_all(batch);
-	for (int i = 0; i < 10000; i++)
+	for (int i = 0; i < MILLION; i++)
 		evil_greet();
 }
 
+/* Right answers, in another order than was asked in. */
 static void
-send_length(const struct batch *batch, size_t length)
+answer_swapped(struct batch *batch)
+{
+	size_t last = batch->count - 1;
+	struct verdict first = batch->answers[0];
+
+	batch->answers[0] = batch->answers[last];
+	batch->answers[last] = first;
+	evil_answer(batch);
+}
+
+/* The first entry's answer for all of them. */
+static void
+answer_first_for_all(struct batch *batch)
+{
+	for (size_t i = 1; i < batch->count; i++)
+		batch->answers[i] = batch->answers[0];
+	evil_answer(batch);
+}
+
+/* What it would have said, had it still been asked. */
+static void
+answer_late(struct batch *batch)
+{
+	const struct timespec late = { .tv_sec = 1, .tv_nsec = 300000000 };
+
+	(void)nanosleep(&late, NULL);
+	evil_answer(batch);
+}
+
+static void
+send_length(struct batch *batch, size_t length)
 {
 	(void)evil_encode(bytes, batch);
 	evil_close_all(batch);
@@ -57,44 +92,44 @@ send_length(const struct batch *batch, size_t length)
 }
 
 static void
-answer_half(const struct batch *batch)
+answer_half(struct batch *batch)
 {
 	send_length(batch, batch->count / 2 * VERDICT_BYTES + 1);
 }
 
 static void
-answer_one_short(const struct batch *batch)
+answer_one_short(struct batch *batch)
 {
 	send_length(batch, batch->count * VERDICT_BYTES - 1);
 }
 
 static void
-answer_one_long(const struct batch *batch)
+answer_one_long(struct batch *batch)
 {
 	send_length(batch, batch->count * VERDICT_BYTES + 1);
 }
 
 static void
-answer_one_more(const struct batch *batch)
+answer_one_more(struct batch *batch)
 {
 	send_length(batch, (batch->count + 1) * VERDICT_BYTES);
 }
 
 static void
-answer_enormous(const struct batch *batch)
+answer_enormous(struct batch *batch)
 {
 	send_length(batch, sizeof(bytes));
 }
 
 /* To the other end this is the end of the channel. */
 static void
-answer_empty(const struct batch *batch)
+answer_empty(struct batch *batch)
 {
 	send_length(batch, 0);
 }
 
 static void
-say_nothing(const struct batch *batch)
+say_nothing(struct batch *batch)
 {
 	evil_close_all(batch);
 	for (;;)
@@ -102,7 +137,7 @@ say_nothing(const struct batch *batch)
 }
 
 static void
-spin(const struct batch *batch)
+spin(struct batch *batch)
 {
 	volatile bool is_spinning = true;
 
@@ -113,7 +148,7 @@ spin(const struct batch *batch)
 
 /* Alive, and not to be talked to any more. */
 static void
-hang_up(const struct batch *batch)
+hang_up(struct batch *batch)
 {
 	evil_close_all(batch);
 	(void)close(ROOM_CHANNEL_FD);
@@ -123,12 +158,15 @@ hang_up(const struct batch *batch)
 
 static const struct {
 	const char *how;
-	void (*answer)(const struct batch *batch);
+	void (*answer)(struct batch *batch);
 } ways[] = {
 	{ "replay", replay },
 	{ "twice", answer_twice },
 	{ "flood", flood },
 	{ "flood-greetings", flood_greetings },
+	{ "swapped", answer_swapped },
+	{ "first-for-all", answer_first_for_all },
+	{ "late", answer_late },
 	{ "half", answer_half },
 	{ "one-short", answer_one_short },
 	{ "one-long", answer_one_long },
@@ -141,7 +179,7 @@ static const struct {
 };
 
 static void
-talk(const struct batch *batch)
+talk(struct batch *batch)
 {
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (evil_is(&evil, ways[i].how)) {
@@ -160,6 +198,8 @@ main(void)
 	while (evil_is(&evil, "no-greeting"))
 		(void)pause();
 	evil_greet();
+	while (evil_is(&evil, "deaf") && evil_is_due(&evil, &batch))
+		(void)pause();
 	for (;;) {
 		evil_receive(&evil, &batch);
 		if (evil_is(&evil, "replay") && before_length == 0)
