@@ -22,6 +22,7 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/log.h"
+#include "sys/slice.h"
 
 static int
 failed(const char *what)
@@ -119,6 +120,7 @@ prepare(struct parent *parent)
 	if (report_reduce_capabilities(parent) != 0)
 		return failed("capabilities");
 	report_start(parent);
+	slice_shorten();
 	if (launch_init(parent) != 0)
 		return -1;
 	launch_want(parent, parent->side);

@@ -8,6 +8,7 @@
 #include "parser/allowed.h"
 #include "parser/confine.h"
 #include "parser/serve.h"
+#include "sys/slice.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -71,6 +72,8 @@ main(int argc, char *argv[])
 
 	if (!read_arguments(&parser, argc, argv))
 		fail(STEP_ARGUMENTS, EINVAL);
+	/* A batch takes microseconds, and everybody in it waits. */
+	slice_shorten();
 	failed = parser_confine(&parser);
 	if (failed != STEP_NONE)
 		fail(failed, errno);

@@ -3,18 +3,20 @@ standard errors, launches that fail or hang, and descriptors that come back.
 """
 
 import contextlib
+import ctypes
 import os
 import re
 import resource
 import signal
 import socket
+import struct
 import time
 
 import pytest
 
 from faults import Failing
-from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, comm, converse, eventually,
-                 service)
+from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, comm, converse, descendants,
+                 eventually, service)
 
 CAT = service("cat", "exec /bin/cat")
 KEPT = service("kept", "exec /bin/cat", "leftovers keep")
@@ -581,3 +583,31 @@ def test_descriptors_of_a_session(mux_factory):
                             b"\1\0\0\0\0\0\0\0")
     eventually(lambda: counts(mux) == before,
                what=f"{before}, not {counts(mux)},")
+
+
+# --- the processor -----------------------------------------------------------
+
+def slice_ns(pid):
+    """What the scheduler was asked for, or its own choice (sched_getattr(2))."""
+    size = struct.calcsize("IIQiIQQQ")
+    attributes = ctypes.create_string_buffer(size)
+    if ctypes.CDLL(None).syscall(315, pid, attributes, size, 0) != 0:
+        raise OSError(f"sched_getattr of {pid}")
+    return struct.unpack("IIQiIQQQ", attributes.raw)[5]
+
+
+@pytest.mark.skipif(slice_ns(0) == 0,
+                    reason="the scheduler has no slices (before Linux 6.12)")
+def test_who_is_waited_for_asks_for_short_slices(mux_factory):
+    """Beside a flood, or whoever else computes; and no service inherits it."""
+    mux = mux_factory(service("cat", "exec /bin/cat", "stderr null"))
+    parsers = [pid for pid in descendants(mux.pid)
+               if comm(pid).startswith("tcpmuxd-parser"[:15])]
+    assert parsers
+    for pid in [mux.pid, *parsers]:
+        assert slice_ns(pid) == 100_000
+    with mux.connect() as sock:
+        sock.sendall(b"cat\r\n")
+        assert sock.recv(3, socket.MSG_WAITALL) == OK
+        pid = int(mux.wait_log("launch")["pid"])
+        assert slice_ns(pid) == slice_ns(0) != 100_000
