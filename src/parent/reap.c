@@ -175,7 +175,8 @@ reap_tend(struct parent *parent)
 
 /*
  * Its group, and itself wherever it is: setpgid(2) lets it move away. What is
- * in a cgroup is told once, as a program may be that is told twice.
+ * in a cgroup is told once, as a program may be that is told twice; the main
+ * process first, or it might end because a child did, and hide the signal.
  */
 void
 reap_signal(const struct parent *parent, const struct session *session,
@@ -183,14 +184,14 @@ reap_signal(const struct parent *parent, const struct session *session,
 {
 	pid_t pid = session->pid;
 
-	cgroup_signal_all(parent, session, signal_number);
-	if (pid == 0)
-		return;
-	if (session->cgroup == CGROUP_NONE || signal_number == SIGKILL)
+	if (pid != 0 &&
+	    (session->cgroup == CGROUP_NONE || signal_number == SIGKILL))
 		(void)kill(-pid, signal_number);
-	if (session->cgroup != CGROUP_NONE || signal_number == SIGKILL ||
-	    getpgid(pid) != pid)
+	if (pid != 0 &&
+	    (session->cgroup != CGROUP_NONE || signal_number == SIGKILL ||
+		getpgid(pid) != pid))
 		(void)kill(pid, signal_number);
+	cgroup_signal_all(parent, session, signal_number);
 }
 
 /* Whether tcpmuxd does not end before it has. */
