@@ -1,10 +1,14 @@
 """`isolate`: namespaces of a session's own, with what is mounted and who is
 process 1 in them, from inside and from outside."""
 
+import atexit
 import contextlib
+import functools
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -23,10 +27,20 @@ UID = 64322
 OTHERS = ("net", "user", "cgroup", "time")
 
 
+@functools.cache
+def insider():
+    """A copy where a session with a /tmp of its own finds it, wherever this
+    tree is."""
+    folder = tempfile.mkdtemp(prefix="tcpmuxd-insider-", dir="/run")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    return shutil.copy(program("tests/tools/insider"), folder)
+
+
 @contextlib.contextmanager
 def inside(*acts, isolate=PID | MOUNT, limits=(), **keys):
     words = [f"arg={act}" for act in ("insider", *acts)]
-    keys = {"program": program("tests/tools/insider"), "uid": UID, "gid": UID,
+    keys = {"program": insider(), "uid": UID, "gid": UID,
             **keys}
     with Launcher("full", words=[*words, *limits], isolate=f"{isolate:x}",
                   **keys) as launcher:
