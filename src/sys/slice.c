@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* sched_setattr(2)'s, first version; the kernel's header clashes with glibc's. */
+/* sched_setattr(2)'s, first version: the kernel's header and glibc's clash. */
 struct attributes {
 	uint32_t size, policy;
 	uint64_t flags;
