@@ -187,11 +187,11 @@ lint:			## format, warnings, layers, purity, manual pages, scripts
 	    PYTHON=$(PYTHON) tests/lint/run
 
 .PHONY: bench
-bench:			## what a refused connection, and its line, cost (root)
+bench:			## against others, and the physical limits (root)
 	@contrib/deps build check
-	@contrib/deps -o peers
+	@contrib/deps -o peers bench
+	@contrib/deps -x $(BUILD)/bench/peers xinetd inetutils-inetd
 	@$(AGAIN) all $(BENCH)
-	@$(BUILD)/tests/bench/log-cost
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/run.py $(ARGS)
 
@@ -307,4 +307,4 @@ help:					## list the targets
 	@awk -F':.*## *' '/^[a-z-]+( [a-z-]+)*:.*##/ \
 	    { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

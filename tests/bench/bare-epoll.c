@@ -20,7 +20,9 @@
 #define EVENTS 256
 #define BACKLOG 4096
 
-static const char refusal[] = "-Service not available\r\n";
+/* What everybody is answered, whatever they asked. */
+static const char *text = "-Service not available\r\n";
+static size_t length;
 
 static void
 fail(const char *what)
@@ -32,7 +34,8 @@ fail(const char *what)
 static void
 usage(void)
 {
-	fputs("usage: bare-epoll [-dm] [-p PORT] [ADDRESS]\n"
+	fputs("usage: bare-epoll [-dm] [-a ANSWER] [-p PORT] [ADDRESS]\n"
+	      "-a: the answer to everybody (the refusal)\n"
 	      "-d: deferred accept, and no epoll where the request is there\n"
 	      "-m: answer and FIN in one segment\n",
 	    stderr);
@@ -72,7 +75,7 @@ answer(int fd, int send_flags)
 	    errno == EAGAIN)
 		return false;
 	/* A client that has gone is no news here. */
-	send(fd, refusal, sizeof(refusal) - 1, send_flags);
+	send(fd, text, length, send_flags);
 	close(fd);
 	return true;
 }
@@ -127,8 +130,10 @@ main(int argc, char **argv)
 	unsigned long port = 1;
 	int option;
 
-	while ((option = getopt(argc, argv, "dmp:")) != -1) {
-		if (option == 'd')
+	while ((option = getopt(argc, argv, "a:dmp:")) != -1) {
+		if (option == 'a')
+			text = optarg;
+		else if (option == 'd')
 			is_deferred = true;
 		else if (option == 'm')
 			send_flags |= MSG_MORE; /* until close */
@@ -139,6 +144,7 @@ main(int argc, char **argv)
 	}
 	if (port == 0 || port > 65535 || argc - optind > 1)
 		usage();
+	length = strlen(text);
 	serve(open_listener(optind < argc ? argv[optind] : "127.0.0.1",
 		  (uint16_t)port, is_deferred),
 	    is_deferred, send_flags);

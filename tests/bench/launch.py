@@ -26,7 +26,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 import mux  # noqa: E402
 import netns as namespaces  # noqa: E402
-import run  # noqa: E402
+from shared.measure import complaints, run_load  # noqa: E402
+from shared.servers import ADDRESS, Server, start_tcpmuxd  # noqa: E402
 
 TCPMUXD, BARE, TCPSERVER, XINETD = ("tcpmuxd", "bare fork+exec", "tcpserver",
                                     "xinetd TCPMUX")
@@ -74,20 +75,20 @@ def confined(port, program):
                     "sessions 1000", "per-source 1000", "stderr null",
                     "leftovers kill", "syscalls default", "network none",
                     f"filesystem exec {program}", *LIMITS),
-        port=port, listen=(run.ADDRESS,), top=["log {\n\tlimit off\n}"])
+        port=port, listen=(ADDRESS,), top=["log {\n\tlimit off\n}"])
 
 
 def wait_for(port, netns):
     def answers():
         with contextlib.suppress(OSError), netns.entered():
-            socket.create_connection((run.ADDRESS, port), 1).close()
+            socket.create_connection((ADDRESS, port), 1).close()
             return True
         return False
     mux.eventually(answers, what=f"port {port}")
 
 
 def start_plain(stack, name, netns, port, argv, words):
-    server = run.Server(name, argv, port, netns, stdout=subprocess.DEVNULL,
+    server = Server(name, argv, port, netns, stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL)
     stack.callback(server.close)
     wait_for(port, netns)
@@ -99,17 +100,17 @@ def start_all(stack, netns, log, directory):
     program = os.path.join(directory, "greet")
     shutil.copy(mux.program("tests/bench/greet"), program)
     os.chmod(directory, 0o755)
-    server = run.start_tcpmuxd(stack, netns, 1, log, confined(1, program),
+    server = start_tcpmuxd(stack, netns, 1, log, confined(1, program),
                                TCPMUXD)
     server.words = NAMED
     yield server
     yield start_plain(stack, BARE, netns, 2, [
-        mux.program("tests/bench/bare-fork"), run.ADDRESS, "2", program],
+        mux.program("tests/bench/bare-fork"), ADDRESS, "2", program],
         UNNAMED)
     if shutil.which("tcpserver"):
         yield start_plain(stack, TCPSERVER, netns, 3, [
             "tcpserver", "-H", "-R", "-l", "0", "-c", "10000", "-b", "4096",
-            run.ADDRESS, "3", program], UNNAMED)
+            ADDRESS, "3", program], UNNAMED)
     if shutil.which("xinetd"):
         conf = os.path.join(directory, "xinetd.conf")
         with open(conf, "w") as file:
@@ -126,10 +127,10 @@ def measure(servers, netns, options):
         turn = number % len(servers)
         for server in servers[turn:] + servers[:turn]:
             options.clients = options.many
-            many = run.run_load(server, netns, options, options.count,
+            many = run_load(server, netns, options, options.count,
                                 "--expect", "+\\r\\n", *server.words)
             options.clients = 1
-            one = run.run_load(server, netns, options, options.count // 10,
+            one = run_load(server, netns, options, options.count // 10,
                                "--expect", "+\\r\\n", *server.words)
             server.rounds += [many, one]
             if number > 0:  # the first warms up
@@ -186,7 +187,7 @@ def main():
         servers = list(start_all(stack, netns, log, place))
         medians = measure(servers, netns, options)
         problems = [each for server in servers
-                    for each in run.complaints(server)]
+                    for each in complaints(server)]
     print_table(medians)
     with open(os.path.join(directory, "launch.json"), "w") as file:
         json.dump({"medians": medians, "problems": problems,

@@ -385,6 +385,11 @@ report(const struct load *load)
 	printf("\"held_last_s\": %.3f, ", (double)load->held_last_ns / 1e9);
 	printf("\"seconds\": %.3f, \"rate\": %.1f, ", seconds,
 	    seconds > 0.0 ? (double)done / seconds : 0.0);
+	if (load->options->prints_histogram) {
+		printf("\"histogram\": ");
+		histogram_print(latency);
+		printf(", ");
+	}
 	printf("\"first_byte_p50_us\": %.1f, ",
 	    histogram_quantile_us(&load->first_byte, 0.5));
 	printf("\"mean_us\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, "

@@ -41,6 +41,7 @@ struct options {
 	bool gives_up;
 	bool holds_again;
 	bool half_closes;
+	bool prints_histogram;
 	struct text request;
 	struct text expected;
 	struct text slow_text;
@@ -70,7 +71,8 @@ static const char load_usage[] =
     "  --drip N           also hold N open that send an x a second\n"
     "  --held-sources K   addresses these come from, in turn (0: any)\n"
     "  --held-base A      the first of them (127.128.0.0 or fd7f:2::)\n"
-    "  --hold-again       open another where one was closed\n";
+    "  --hold-again       open another where one was closed\n"
+    "  --histogram        print all durations, not only some quantiles\n";
 
 static inline void
 load_usage_exit(void)
@@ -192,6 +194,8 @@ parse_other(struct options *options, int which, const char *word)
 		options->holds_again = true;
 	else if (which == 'u')
 		options->gives_up = true;
+	else if (which == 'i')
+		options->prints_histogram = true;
 	else if (which == 'h')
 		options->half_closes = true;
 	else
@@ -256,6 +260,7 @@ parse_options(struct options *options, int argc, char **argv)
 		{ "held-base", required_argument, NULL, 'B' },
 		{ "hold-again", no_argument, NULL, 'a' },
 		{ "half-close", no_argument, NULL, 'h' },
+		{ "histogram", no_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int which;
