@@ -26,12 +26,55 @@ def own():
     return None
 
 
-def of(mux):
-    """The one that all groups of its sessions are in; None: there is none."""
+def of(mux, home=None):
+    """The one that all groups of its sessions are in; None: there is none.
+
+    home: where it was started, if not where we are.
+    """
     said = mux.logs("cgroup")
     if not said or said[0]["sessions"] != "yes":
         return None
-    return os.path.join(own(), said[0]["name"])
+    return os.path.join(home or own(), said[0]["name"])
+
+
+def read(path, file="cgroup.procs"):
+    """The words of one of its files."""
+    with open(os.path.join(path, file)) as text:
+        return text.read().split()
+
+
+def write(path, text, file="cgroup.procs"):
+    with open(os.path.join(path, file), "w") as opened:
+        opened.write(text)
+
+
+def why_no_limits(*controllers):
+    """Why we cannot make groups that have these controllers, or None."""
+    path = own()
+    if path is None:
+        return "there is no cgroup v2"
+    for name in controllers:
+        if name not in read(path, "cgroup.controllers"):
+            return (f"{path} has no controller '{name}' (under version 1 "
+                    "elsewhere, or not delegated)")
+        try:
+            write(path, f"+{name}", "cgroup.subtree_control")
+        except OSError as error:
+            return (f"{path} cannot hand down '{name}': {error.strerror}; "
+                    "the tests have to be alone in it, or in the root of all")
+    return None
+
+
+@contextlib.contextmanager
+def made(name, *controllers):
+    """A group that has these, if we are to ask; removed, with those in it."""
+    path = os.path.join(own(), f"tcpmuxd-test-{os.getpid()}-{name}")
+    os.mkdir(path)
+    try:
+        yield path
+    finally:
+        for below, _, _ in os.walk(path, topdown=False):
+            os.rmdir(below)
 
 
 def numbers(mux):

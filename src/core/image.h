@@ -46,6 +46,8 @@
 #define IMAGE_KEEPALIVE_MAX_S 32767u /* TCP_KEEPIDLE, tcp(7) */
 #define IMAGE_LIFETIME_MAX_S 2592000u /* of idle, too */
 #define IMAGE_RLIMIT_MAX (UINT64_C(1) << 50) /* far from RLIM_INFINITY */
+#define IMAGE_MEMORY_MIN (UINT64_C(1) << 20) /* bytes of a session */
+#define IMAGE_PROCESSES_MAX 4194304u /* of a session: pid_max's own */
 #define IMAGE_NICE_MIN (-20)
 #define IMAGE_NICE_MAX 19
 #define IMAGE_CAPABILITIES ((UINT64_C(1) << 41) - 1) /* capabilities(7) */
@@ -165,6 +167,7 @@ struct image_service {
 	struct image_range exits; /* no code twice */
 	uint64_t capabilities; /* bit n: capability n is kept; 0 with _ALL */
 	uint64_t rlimits[IMAGE_RLIMITS]; /* soft and hard; 0 if not set */
+	uint64_t memory; /* bytes of each session, in its cgroup; 0: any */
 	uint32_t uid, gid; /* that it runs as, or its server's uid */
 	uint32_t sessions, per_source;
 	struct rate rate; /* of its starts, whoever asks */
@@ -173,6 +176,7 @@ struct image_service {
 	uint32_t lifetime_s; /* that a session may last; 0: any time */
 	uint32_t idle_s; /* that nothing may come or go; 0: any time */
 	uint32_t umask;
+	uint32_t processes; /* of each session, in its cgroup; 0: any */
 	uint32_t filesystem; /* its ruleset + 1; 0: all is open */
 	uint8_t flags; /* IMAGE_SERVICE_* */
 	uint8_t reply; /* enum image_reply */
@@ -194,6 +198,13 @@ image_is_launched(const struct image_service *service)
 {
 	return service->kind == IMAGE_KIND_EXEC ||
 	    service->kind == IMAGE_KIND_BUILTIN;
+}
+
+/* Whether its sessions have limits that are of their cgroups. */
+static inline bool
+image_limits_sessions(const struct image_service *service)
+{
+	return service->memory != 0 || service->processes != 0;
 }
 
 /* Entry i of the names table belongs to names[i]; aliases have their own. */
@@ -240,6 +251,11 @@ enum image_penalty {
 #define IMAGE_WALL_LANDLOCK 0x02u /* no TCP */
 #define IMAGE_WALLS 0x03u
 
+/* Limits of sessions that cannot be had, with `if-available`. */
+#define IMAGE_MISSING_MEMORY 0x01u
+#define IMAGE_MISSING_PROCESSES 0x02u
+#define IMAGE_MISSING_ALL 0x03u
+
 /* What the policy says once. */
 struct image_global {
 	struct image_text file; /* the policy's main file */
@@ -266,6 +282,7 @@ struct image_global {
 	uint8_t log_addresses; /* enum image_addresses */
 	uint8_t drops_in_kernel;
 	uint8_t walls; /* IMAGE_WALL_*: all that `network none` has */
+	uint8_t missing; /* IMAGE_MISSING_*: what services do without */
 };
 
 enum image_section {

@@ -198,7 +198,8 @@ check_global(const struct image *image)
 	    global->log_format > IMAGE_LOG_JSON ||
 	    global->log_addresses > IMAGE_ADDRESSES_NONE ||
 	    !rate_is_valid(&global->log_limit) || global->drops_in_kernel > 1 ||
-	    (global->walls & ~IMAGE_WALLS) != 0)
+	    (global->walls & ~IMAGE_WALLS) != 0 ||
+	    (global->missing & ~IMAGE_MISSING_ALL) != 0)
 		return IMAGE_BAD_VALUE;
 	return is_memory(global) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }

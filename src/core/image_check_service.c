@@ -95,8 +95,9 @@ check_nothing_run(
 	    service->capabilities != 0 || service->filesystem != 0 ||
 	    service->gid != 0 || service->syscalls != 0 ||
 	    service->network != 0 || service->rlimits_set != 0 ||
-	    service->has_nice != 0 || service->lifetime_s != 0 ||
-	    service->idle_s != 0 || service->isolate != 0 ||
+	    image_limits_sessions(service) || service->has_nice != 0 ||
+	    service->lifetime_s != 0 || service->idle_s != 0 ||
+	    service->isolate != 0 ||
 	    (service->flags &
 		~(IMAGE_SERVICE_DISABLED | IMAGE_SERVICE_UNLISTED)) != 0)
 		return IMAGE_BAD_VALUE;
@@ -192,6 +193,19 @@ is_inherited(const struct image_service *service)
 		return service->nice == 0;
 	return service->has_nice == 1 && service->nice >= IMAGE_NICE_MIN &&
 	    service->nice <= IMAGE_NICE_MAX;
+}
+
+/* Of cgroups, which nothing that stays behind may be in; an init is counted. */
+static bool
+is_limited(const struct image_service *service)
+{
+	if (!image_limits_sessions(service))
+		return true;
+	return service->leftovers == IMAGE_LEFTOVERS_KILL &&
+	    service->processes <= IMAGE_PROCESSES_MAX + 1 &&
+	    (service->memory == 0 ||
+		(service->memory >= IMAGE_MEMORY_MIN &&
+		    service->memory <= IMAGE_RLIMIT_MAX));
 }
 
 static bool
@@ -323,8 +337,8 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->logged > IMAGE_LOGGED_NONE ||
 	    !is_confined(image, service) || !is_filesystem(image, service) ||
 	    service->rlimits_set >> IMAGE_RLIMITS != 0 ||
-	    !is_inherited(service) || !is_isolated(service->isolate) ||
-	    !rate_is_valid(&service->rate) ||
+	    !is_inherited(service) || !is_limited(service) ||
+	    !is_isolated(service->isolate) || !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
 	    !is_hours(image, service) || !is_on(image, service) ||
 	    !is_exits(image, service->exits))

@@ -85,11 +85,19 @@ struct policy_exit {
 	struct place place;
 };
 
+/* All that `limit` knows: enum image_rlimit's, of a process, come first. */
+enum policy_limit {
+	POLICY_LIMIT_MEMORY = IMAGE_RLIMITS, /* bytes of a session */
+	POLICY_LIMIT_PROCESSES, /* of a session */
+	POLICY_LIMITS,
+};
+
 /* Limits of one service: bit n of `set` is that values[n] is one. */
-struct policy_rlimits {
-	uint8_t set;
-	uint64_t values[IMAGE_RLIMITS];
-	struct place places[IMAGE_RLIMITS]; /* line 0: a default of ours */
+struct policy_limits {
+	uint16_t set;
+	uint16_t if_available; /* bit n: without it, if it cannot be had */
+	uint64_t values[POLICY_LIMITS];
+	struct place places[POLICY_LIMITS]; /* line 0: a default of ours */
 };
 
 /* A path that a service may use, and what for. */
@@ -146,7 +154,7 @@ struct policy_service {
 	bool has_nice;
 	struct place nice_place;
 	int32_t nice;
-	struct policy_rlimits rlimits;
+	struct policy_limits limits;
 	uint8_t isolate; /* IMAGE_ISOLATE_*; pid has mount with it */
 	struct place isolate_place; /* of the first word; of pid, if given */
 	enum image_leftovers leftovers;

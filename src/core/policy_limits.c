@@ -17,12 +17,12 @@ enum unit {
 /*
  * With less than the least of these no program comes to its own first line:
  * what execve(2) copies has to fit, and the program's loader has to be opened
- * while descriptors of ours are.
+ * while descriptors of ours are. A session's memory has all of that in it.
  */
 static const struct {
 	enum unit unit;
 	uint64_t least, most;
-} kinds[IMAGE_RLIMITS] = {
+} kinds[POLICY_LIMITS] = {
 	[IMAGE_RLIMIT_ADDRESS_SPACE] = { UNIT_BYTES, MEGA(1),
 	    IMAGE_RLIMIT_MAX },
 	[IMAGE_RLIMIT_USER_PROCESSES] = { UNIT_COUNT, 0, 4194304 },
@@ -31,22 +31,18 @@ static const struct {
 	[IMAGE_RLIMIT_FILE_SIZE] = { UNIT_BYTES, 0, IMAGE_RLIMIT_MAX },
 	[IMAGE_RLIMIT_CORE] = { UNIT_BYTES, 0, IMAGE_RLIMIT_MAX },
 	[IMAGE_RLIMIT_STACK] = { UNIT_BYTES, KILO(256), IMAGE_RLIMIT_MAX },
+	[POLICY_LIMIT_MEMORY] = { UNIT_BYTES, IMAGE_MEMORY_MIN,
+	    IMAGE_RLIMIT_MAX },
+	[POLICY_LIMIT_PROCESSES] = { UNIT_COUNT, 1, IMAGE_PROCESSES_MAX },
 };
 
-/* Of the language, but not of this version. */
-static const char *const later[] = { "memory", "processes" };
+/* What an inherited one is taken back with; the others cannot be. */
+#define ANY "any"
 
 static bool
-is_later(struct policy_parser *parser, const struct word *word)
+is_of_cgroup(uint32_t kind)
 {
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (!policy_text_is(word->text, later[i]))
-			continue;
-		policy_complain(parser, word->place,
-		    "'limit %s' is not in this version of tcpmuxd", later[i]);
-		return true;
-	}
-	return false;
+	return kind == POLICY_LIMIT_MEMORY || kind == POLICY_LIMIT_PROCESSES;
 }
 
 static bool
@@ -74,46 +70,98 @@ read_value(struct policy_parser *parser, uint32_t kind, const struct word *word,
 	return true;
 }
 
+/* Whether the line ends in `if-available`; complains of any other end. */
+static bool
+is_if_available(
+    struct policy_parser *parser, const struct policy_line *line, uint32_t kind)
+{
+	if (line->count <= 3)
+		return false;
+	if (is_of_cgroup(kind) &&
+	    policy_text_is(line->words[3].text, POLICY_IF_AVAILABLE))
+		return true;
+	policy_complain(parser, line->words[3].place,
+	    "'%.*s' does not belong here: write 'limit %s VALUE%s'",
+	    SHOWN(line->words[3].text), policy_limit_words[kind],
+	    is_of_cgroup(kind) ? " [" POLICY_IF_AVAILABLE "]" : "");
+	return false;
+}
+
+static void
+set_limit(
+    struct policy_parser *parser, const struct policy_line *line, uint32_t kind)
+{
+	struct policy_limits *limits = &parser->service->limits;
+	const uint16_t bit = (uint16_t)(1u << kind);
+
+	limits->places[kind] = line->words[1].place;
+	limits->if_available &= (uint16_t)~bit;
+	if (is_if_available(parser, line, kind))
+		limits->if_available |= bit;
+	if (is_of_cgroup(kind) && policy_text_is(line->words[2].text, ANY)) {
+		limits->set &= (uint16_t)~bit;
+		if ((limits->if_available & bit) != 0)
+			policy_complain(parser, line->words[3].place,
+			    "'limit %s any' takes nothing away: it is always "
+			    "available",
+			    policy_limit_words[kind]);
+		return;
+	}
+	limits->set |= bit;
+	(void)read_value(parser, kind, &line->words[2], &limits->values[kind]);
+}
+
 /* What the service does not say itself stays as it is in defaults. */
 void
 policy_take_limit(struct policy_parser *parser, const struct policy_line *line)
 {
-	struct policy_rlimits *limits = &parser->service->rlimits;
 	uint32_t kind = 0;
-	uint8_t bit;
+	uint16_t bit;
 
 	if (line->is_first)
-		parser->rlimits_seen = 0;
-	if (is_later(parser, &line->words[1]) ||
-	    !policy_choice(parser, &line->words[1], policy_rlimit_words, &kind))
+		parser->limits_seen = 0;
+	if (!policy_choice(parser, &line->words[1], policy_limit_words, &kind))
 		return;
-	if (line->count > 3)
-		policy_complain(parser, line->words[3].place,
-		    "'%.*s' does not belong here: write 'limit %s VALUE'",
-		    SHOWN(line->words[3].text), policy_rlimit_words[kind]);
-	bit = (uint8_t)(1u << kind);
-	if ((parser->rlimits_seen & bit) != 0) {
+	bit = (uint16_t)(1u << kind);
+	if ((parser->limits_seen & bit) != 0) {
 		policy_complain(parser, line->words[1].place,
 		    "'limit %s' is given already: line %u",
-		    policy_rlimit_words[kind], limits->places[kind].line);
+		    policy_limit_words[kind],
+		    parser->service->limits.places[kind].line);
 		return;
 	}
-	parser->rlimits_seen |= bit;
-	limits->set |= bit;
-	limits->places[kind] = line->words[1].place;
-	(void)read_value(parser, kind, &line->words[2], &limits->values[kind]);
+	parser->limits_seen |= bit;
+	set_limit(parser, line, kind);
+}
+
+void
+policy_check_limits(struct policy_parser *parser)
+{
+	const struct policy_service *service = parser->service;
+	const struct policy_limits *limits = &service->limits;
+
+	if (!policy_starts_program(service) ||
+	    service->leftovers != IMAGE_LEFTOVERS_KEEP)
+		return;
+	for (uint32_t i = 0; i < POLICY_LIMITS; i++)
+		if (is_of_cgroup(i) && (limits->set >> i & 1) != 0)
+			policy_complain(parser, limits->places[i],
+			    "'limit %s' is of a cgroup that ends with its "
+			    "session: with 'leftovers keep' there is none; "
+			    "write 'limit %s any'",
+			    policy_limit_words[i], policy_limit_words[i]);
 }
 
 void
 policy_show_limits(struct policy_printer *printer)
 {
-	const struct policy_rlimits *limits = &printer->service->rlimits;
+	const struct policy_limits *limits = &printer->service->limits;
 
-	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++) {
+	for (uint32_t i = 0; i < POLICY_LIMITS; i++) {
 		if ((limits->set >> i & 1) == 0)
 			continue;
 		printer_begin(printer);
-		printer_plain(printer, policy_rlimit_words[i]);
+		printer_plain(printer, policy_limit_words[i]);
 		switch (kinds[i].unit) {
 		case UNIT_BYTES:
 			printer_size(printer, limits->values[i]);
@@ -126,6 +174,8 @@ policy_show_limits(struct policy_printer *printer)
 			printer_number(printer, (uint32_t)limits->values[i]);
 			break;
 		}
+		if ((limits->if_available >> i & 1) != 0)
+			printer_plain(printer, POLICY_IF_AVAILABLE);
 		printer_end(printer);
 	}
 }

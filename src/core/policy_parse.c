@@ -100,12 +100,6 @@ is_in_place(struct policy_parser *parser, const struct policy_row *row)
 	if ((row->blocks & parser->block) == 0 &&
 	    !complain_of_block(parser, row))
 		return false;
-	if ((row->flags & ROW_LATER) != 0) {
-		policy_complain(parser, place,
-		    "'%s' is not in this version of tcpmuxd", row->word);
-		parser->seen |= row->flags;
-		return false;
-	}
 	if (row->opens != 0 && !parser->opens) {
 		policy_complain(parser, place,
 		    "'%s' begins a block: put a '{' at the end of its line",

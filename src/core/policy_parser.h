@@ -37,7 +37,6 @@ struct policy_parser;
 struct policy_printer;
 
 #define ROW_REPEATS 0x01u /* may be given again; a list grows */
-#define ROW_LATER 0x02u /* of the language, but not of this version */
 #define ROW_KIND 0x04u /* what a service is; one of these */
 #define ROW_USER 0x08u
 #define ROW_ALLOW 0x10u
@@ -113,7 +112,7 @@ struct policy_parser {
 	struct text *exempt_nets;
 	uint32_t exempt_count, exempt_capacity;
 	struct place penalties[IMAGE_PENALTIES]; /* where; line 0: nowhere */
-	uint8_t rlimits_seen; /* in this block: bit of each that is set */
+	uint16_t limits_seen; /* in this block: bit of each that is given */
 	uint8_t isolate_seen; /* the same, of namespaces */
 	struct place penalty_bounds; /* the first of threshold and maximum */
 	uint32_t guesses; /* at nets that are not declared */
@@ -174,7 +173,7 @@ extern const char *const policy_leftovers_words[];
 extern const char *const policy_syscalls_words[];
 extern const char *const policy_network_words[];
 extern const char *const policy_logged_words[];
-extern const char *const policy_rlimit_words[];
+extern const char *const policy_limit_words[];
 extern const char *const policy_access_words[]; /* and `any` */
 extern const char *const policy_isolate_words[]; /* in order of their bits */
 
@@ -384,6 +383,8 @@ void
 policy_take_nice(struct policy_parser *parser, const struct policy_line *line);
 void
 policy_take_limit(struct policy_parser *parser, const struct policy_line *line);
+/* Complains if the service that ends has no cgroup, but limits of one. */
+void policy_check_limits(struct policy_parser *parser);
 /* Complains if the service that ends has what cannot be isolated. */
 void policy_check_isolate(struct policy_parser *parser);
 void policy_take_isolate(

@@ -23,7 +23,7 @@ policy_set_defaults(struct policy_service *defaults)
 		.reply = IMAGE_REPLY_MUX,
 		.stderr_to = IMAGE_STDERR_LOG,
 		.leftovers = IMAGE_LEFTOVERS_KILL,
-		.rlimits.set = 1u << IMAGE_RLIMIT_CORE, /* of 0 bytes */
+		.limits.set = 1u << IMAGE_RLIMIT_CORE, /* of 0 bytes */
 		.sessions = 64,
 		.keepalive_s = 600 };
 }
@@ -100,6 +100,7 @@ policy_end_service(struct policy_parser *parser)
 	if (service->builtin.text.length > 0)
 		policy_strip_builtin(parser->service);
 	policy_check_isolate(parser);
+	policy_check_limits(parser);
 	policy_check_confinement(parser);
 	policy_check_filesystem(parser);
 	if (is_program(parser) && (parser->seen & ROW_USER) == 0 &&

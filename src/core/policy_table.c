@@ -1,6 +1,5 @@
 /*
- * The language: one row a directive. A word that the language has but this
- * version has not is a row too, so that it is refused by its name.
+ * The language: one row a directive.
  */
 #include "core/policy_printer.h"
 
@@ -31,11 +30,6 @@
 #define LIST(word, blocks, usage, take, show) \
 	{ \
 		word, blocks, ROW_REPEATS, 0, 1, MANY, usage, take, show \
-	}
-#define LATER(word, blocks) \
-	{ \
-		word, blocks, ROW_LATER | ROW_REPEATS, 0, 0, MANY, word, NULL, \
-		    NULL \
 	}
 
 static const struct policy_row rows[] = {
@@ -78,7 +72,8 @@ static const struct policy_row rows[] = {
 	    "isolate pid|mount|ipc|uts ...", policy_take_isolate,
 	    policy_show_isolate },
 	{ "limit", SERVICE, ROW_REPEATS | ROW_PROGRAM, 0, 2, 3,
-	    "limit WHAT VALUE", policy_take_limit, policy_show_limits },
+	    "limit WHAT VALUE [if-available]", policy_take_limit,
+	    policy_show_limits },
 	{ "env", SERVICE, ROW_REPEATS | ROW_PROGRAM | ROW_FOREIGN, 0, 1, MANY,
 	    "env NAME=VALUE ...", policy_take_env, policy_show_env },
 	PROGRAM("stderr", 1, 1, "stderr log|null|socket", policy_take_stderr,
@@ -243,8 +238,7 @@ void
 policy_row_suggest(struct suggestion *best, struct text word, uint8_t block)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		if ((rows[i].blocks & block) != 0 &&
-		    (rows[i].flags & ROW_LATER) == 0)
+		if ((rows[i].blocks & block) != 0)
 			suggest_consider(best, word, rows[i].word);
 }
 

@@ -72,7 +72,7 @@ const char *const policy_network_words[] = {
 	NULL,
 };
 
-const char *const policy_rlimit_words[] = {
+const char *const policy_limit_words[] = {
 	[IMAGE_RLIMIT_ADDRESS_SPACE] = "address-space",
 	[IMAGE_RLIMIT_USER_PROCESSES] = "user-processes",
 	[IMAGE_RLIMIT_OPEN_FILES] = "open-files",
@@ -80,7 +80,9 @@ const char *const policy_rlimit_words[] = {
 	[IMAGE_RLIMIT_FILE_SIZE] = "file-size",
 	[IMAGE_RLIMIT_CORE] = "core",
 	[IMAGE_RLIMIT_STACK] = "stack",
-	[IMAGE_RLIMITS] = NULL,
+	[POLICY_LIMIT_MEMORY] = "memory",
+	[POLICY_LIMIT_PROCESSES] = "processes",
+	[POLICY_LIMITS] = NULL,
 };
 
 /* Number n is bit n: IMAGE_ISOLATE_PID and so on. */

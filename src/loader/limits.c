@@ -47,7 +47,7 @@ static const struct {
 };
 
 static void
-check_limit(struct load *load, const struct policy_rlimits *from,
+check_limit(struct load *load, const struct policy_limits *from,
     enum image_rlimit which)
 {
 	struct rlimit is;
@@ -113,13 +113,14 @@ load_limits(struct load *load, const struct policy_service *from,
 	const bool is_checked = !load->options->skips_system;
 
 	load_isolate(load, from, to);
-	to->rlimits_set = from->rlimits.set;
+	load_session_limits(load, from, to);
+	to->rlimits_set = from->limits.set & ((1u << IMAGE_RLIMITS) - 1);
 	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++) {
-		if ((from->rlimits.set >> i & 1) == 0)
+		if ((from->limits.set >> i & 1) == 0)
 			continue;
-		to->rlimits[i] = from->rlimits.values[i];
+		to->rlimits[i] = from->limits.values[i];
 		if (is_checked)
-			check_limit(load, &from->rlimits, (enum image_rlimit)i);
+			check_limit(load, &from->limits, (enum image_rlimit)i);
 	}
 	if (!from->has_nice)
 		return;

@@ -118,6 +118,9 @@ void load_filters(struct load *load);
 /* What it may use of the machine, and how it is scheduled. */
 void load_limits(struct load *load, const struct policy_service *from,
     struct image_service *to);
+/* What each of its sessions may use, and whether it can be held to that. */
+void load_session_limits(struct load *load, const struct policy_service *from,
+    struct image_service *to);
 /* That tcpmuxd has a capability (called `name`) which a directive needs. */
 void load_need(struct load *load, unsigned capability, const char *name,
     const char *directive, struct place place);

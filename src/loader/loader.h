@@ -23,6 +23,8 @@ struct loader_options {
 	uint64_t capabilities; /* of whom it is for: loader_start looks */
 	bool wants_text; /* of the policy (core/policy_print.h), in place of
 			    the image, which is made and checked all the same */
+	bool is_to_serve; /* by this process: it matters who else is here */
+	int group_fd; /* then: where its cgroups are; -1: where it is itself */
 	struct machine machine; /* filled in by loader_start's child */
 };
 

@@ -6,8 +6,14 @@
 #include "loader/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "sys/cgroup.h"
+#include "sys/fd.h"
 #include "sys/landlock.h"
 #include "sys/namespace.h"
 
@@ -24,9 +30,91 @@ try_landlock(const struct machine *machine)
 	return geteuid() == 0 ? machine->network_error : 0;
 }
 
+/* Its path, cut if it is too long: it is for people. */
+static void
+name_group(struct machine *machine, int group_fd)
+{
+	char link[64];
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", group_fd);
+	length = readlink(link, machine->group, sizeof(machine->group) - 1);
+	machine->group[length < 0 ? 0 : length] = '\0';
+}
+
+/*
+ * Of who only asks it is not known where it will serve. systemd has commands
+ * of a unit (ExecReload=) in a group beside the one that is the unit's.
+ */
+static int
+leave_control_group(struct machine *machine, int group_fd)
+{
+	static const char control[] = "/.control";
+	const size_t end = strlen(control), length = strlen(machine->group);
+	int above_fd;
+
+	if (length <= end ||
+	    strcmp(machine->group + length - end, control) != 0)
+		return group_fd;
+	machine->group[length - end] = '\0';
+	above_fd = openat(group_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd_close(&group_fd);
+	return above_fd;
+}
+
+/* What stands in the way of handing any down. */
+static int
+try_group(int group_fd, bool is_made)
+{
+	const int how = AT_EACCESS;
+
+	/* No more can be made there once rights are given up, nor need be. */
+	if (!is_made && faccessat(group_fd, ".", W_OK | X_OK, how) != 0)
+		return errno;
+	if (faccessat(group_fd, "cgroup.subtree_control", W_OK, how) != 0)
+		return errno;
+	return 0;
+}
+
+/* The kernel takes no other word for it than the deed, which is the parent's.
+ */
+static int
+try_controller(int group_fd, unsigned controller, bool is_to_serve)
+{
+	if ((cgroup_controllers(group_fd) & controller) == 0)
+		return EOPNOTSUPP;
+	if (!is_to_serve || cgroup_is_root(group_fd) ||
+	    (cgroup_handed_down(group_fd) & controller) != 0)
+		return 0;
+	return cgroup_has_others(group_fd, getppid(), getpid()) ? EBUSY : 0;
+}
+
+static void
+look_at_groups(struct machine *machine, bool is_to_serve, int made_fd)
+{
+	int fd = made_fd < 0 ? cgroup_open_own()
+			     : fcntl(made_fd, F_DUPFD_CLOEXEC, 0);
+	int error = fd < 0 ? errno : 0;
+
+	if (fd >= 0)
+		name_group(machine, fd);
+	if (fd >= 0 && !is_to_serve)
+		fd = leave_control_group(machine, fd);
+	for (uint32_t i = 0; i < CGROUP_CONTROLLERS; i++) {
+		int *found = &machine->controller_errors[i];
+
+		*found = error != 0 ? error
+				    : try_controller(fd, 1u << i, is_to_serve);
+		if (*found == 0)
+			*found = try_group(fd, made_fd >= 0);
+	}
+	fd_close(&fd);
+}
+
 void
-machine_look(struct machine *machine)
+machine_look(struct machine *machine, bool is_to_serve, int group_fd)
 {
 	machine->network_error = namespace_try_network();
 	machine->landlock_tcp_error = try_landlock(machine);
+	look_at_groups(machine, is_to_serve, is_to_serve ? group_fd : -1);
 }

@@ -113,7 +113,7 @@ live(const struct loader_options *options, int problems_fd, int channel,
 	(void)drop_get_capabilities(&sets);
 	own.capabilities = sets.permitted;
 	if (!own.skips_system)
-		machine_look(&own.machine);
+		machine_look(&own.machine, own.is_to_serve, own.group_fd);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent ||
 	    arrange_descriptors(problems_fd, channel) == -1 ||
 	    spawn_reset_signals() == -1 ||

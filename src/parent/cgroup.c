@@ -6,49 +6,22 @@
 #include "parent/cgroup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "sys/cgroup.h"
+#include "sys/cgroup_limit.h"
 #include "sys/fd.h"
-
-#define PREFIX "tcpmuxd."
-#define NAMES_TRIED 8
 
 static void
 give_up(struct cgroups *cgroups, const char *step)
 {
 	cgroups->failed_step = step;
 	cgroups->error = errno;
+	fd_close(&cgroups->limited_fd);
 	fd_close(&cgroups->all_fd);
 	fd_close(&cgroups->own_fd);
-}
-
-/*
- * Of our name there may be one in use: pids of another pid namespace are
- * others' numbers.
- */
-static int
-make_all(struct cgroups *cgroups)
-{
-	int number = (int)getpid();
-
-	for (int i = 0; i < NAMES_TRIED && cgroups->all_fd < 0; i++) {
-		(void)snprintf(
-		    cgroups->name, sizeof(cgroups->name), PREFIX "%d", number);
-		cgroups->all_fd =
-		    cgroup_make_locked(cgroups->own_fd, cgroups->name);
-		if (cgroups->all_fd < 0 && errno != EEXIST && errno != ENOENT &&
-		    errno != EWOULDBLOCK)
-			return -1;
-		/* No pid is as large: pid_max ends at 4,194,304. */
-		number = 10000000 * (i + 1) + (int)getpid();
-	}
-	return cgroups->all_fd < 0 ? -1 : 0;
 }
 
 /* One of them is made, and has to be one that can be killed. */
@@ -73,21 +46,22 @@ cgroups_init(struct parent *parent)
 	struct cgroups *cgroups = &parent->cgroups;
 
 	cgroups->all_fd = -1;
+	cgroups->limited_fd = -1;
 	cgroups->own_fd = cgroup_open_own();
 	if (cgroups->own_fd < 0) {
 		give_up(cgroups, "find");
 		return;
 	}
-	cgroups->left =
-	    (uint32_t)cgroup_sweep(cgroups->own_fd, PREFIX, LIMIT_SWEEP_MS);
-	if (make_all(cgroups) != 0) {
+	cgroups->left = (uint32_t)cgroup_sweep(
+	    cgroups->own_fd, CGROUPS_PREFIX, LIMIT_SWEEP_MS);
+	if (cgroups_make(cgroups) != 0) {
 		give_up(cgroups, "make");
 		return;
 	}
 	if (try_one(cgroups) != 0) {
 		int error = errno;
 
-		(void)unlinkat(cgroups->own_fd, cgroups->name, AT_REMOVEDIR);
+		cgroups_remove(cgroups);
 		errno = error;
 		give_up(cgroups, "kill");
 	}
@@ -101,40 +75,53 @@ cgroups_finish(struct parent *parent)
 	if (cgroups->all_fd < 0)
 		return;
 	(void)cgroup_clear(cgroups->all_fd, 0);
-	(void)unlinkat(cgroups->own_fd, cgroups->name, AT_REMOVEDIR);
+	if (cgroups->limited_fd >= 0)
+		(void)cgroup_clear(cgroups->limited_fd, 0);
+	cgroups_remove(cgroups);
+	fd_close(&cgroups->limited_fd);
 	fd_close(&cgroups->all_fd);
 	fd_close(&cgroups->own_fd);
 }
 
+/* Where a session's is. */
+static int
+above(const struct cgroups *cgroups, bool is_limited)
+{
+	return is_limited ? cgroups->limited_fd : cgroups->all_fd;
+}
+
 /* Who is kept the longest has to go if there are too many. */
 static void
-keep(struct cgroups *cgroups, uint64_t number, enum cgroup_state state)
+keep(struct cgroups *cgroups, uint64_t number, bool is_limited,
+    enum cgroup_state state)
 {
 	uint32_t last;
 
 	if (cgroups->count == CGROUPS_KEPT) {
 		(void)cgroup_remove(
-		    cgroups->all_fd, cgroups->kept[cgroups->first].number);
+		    above(cgroups, cgroups->kept[cgroups->first].is_limited),
+		    cgroups->kept[cgroups->first].number);
 		cgroups->first = (cgroups->first + 1) % CGROUPS_KEPT;
 		cgroups->count--;
 	}
 	last = (cgroups->first + cgroups->count++) % CGROUPS_KEPT;
 	cgroups->kept[last].number = number;
+	cgroups->kept[last].is_limited = is_limited;
 	cgroups->kept[last].state = state;
 }
 
 static void
-remove_killed(struct cgroups *cgroups, uint64_t number)
+remove_used(struct cgroups *cgroups, uint64_t number, bool is_limited)
 {
-	if (cgroup_remove(cgroups->all_fd, number) != 0)
-		keep(cgroups, number, CGROUP_KILLED);
+	if (cgroup_remove(above(cgroups, is_limited), number) != 0)
+		keep(cgroups, number, is_limited, CGROUP_USED);
 }
 
 /* Whether nothing is in it; what is not known is not so. */
 static bool
-is_empty(const struct cgroups *cgroups, uint64_t number)
+is_empty(int above_fd, uint64_t number)
 {
-	int fd = cgroup_watch(cgroups->all_fd, number);
+	int fd = cgroup_watch(above_fd, number);
 	bool is = fd >= 0 && !cgroup_is_populated(fd);
 
 	fd_close(&fd);
@@ -147,6 +134,7 @@ take_kept(struct cgroups *cgroups)
 {
 	const uint64_t number = cgroups->kept[cgroups->first].number;
 	const enum cgroup_state state = cgroups->kept[cgroups->first].state;
+	const bool is_limited = cgroups->kept[cgroups->first].is_limited;
 
 	if (cgroups->count == 0)
 		return CGROUP_NONE;
@@ -156,33 +144,57 @@ take_kept(struct cgroups *cgroups)
 	case CGROUP_EMPTY:
 		return number;
 	case CGROUP_LEFT:
-		if (is_empty(cgroups, number))
-			return number;
-		(void)cgroup_kill(cgroups->all_fd, number);
+		if (is_empty(above(cgroups, is_limited), number)) {
+			if (!is_limited)
+				return number;
+			break;
+		}
+		(void)cgroup_kill(above(cgroups, is_limited), number);
 		break;
-	case CGROUP_KILLED:
+	case CGROUP_USED:
 		break;
 	}
-	remove_killed(cgroups, number);
+	remove_used(cgroups, number, is_limited);
 	return CGROUP_NONE;
+}
+
+/* A session's number is used once, so it is nobody's. */
+static int
+make_own(struct cgroups *cgroups, struct session *session)
+{
+	const int above_fd = above(cgroups, session->is_limited);
+
+	if (cgroup_make(above_fd, session->id) != 0)
+		return -1;
+	if (session->is_limited &&
+	    cgroup_limit(above_fd, session->id, &session->limits) != 0) {
+		const int error = errno;
+
+		(void)cgroup_remove(above_fd, session->id);
+		errno = error;
+		return -1;
+	}
+	session->cgroup = session->id;
+	return 0;
 }
 
 int
 cgroup_take(struct parent *parent, struct session *session)
 {
 	struct cgroups *cgroups = &parent->cgroups;
+	const uint64_t kept = take_kept(cgroups);
 	int fd;
 
-	session->cgroup = take_kept(cgroups);
-	if (session->cgroup == CGROUP_NONE) {
-		/* A session's number is used once, so it is nobody's. */
-		if (cgroup_make(cgroups->all_fd, session->id) != 0)
-			return -1;
-		session->cgroup = session->id;
-	}
-	fd = cgroup_open(cgroups->all_fd, session->cgroup);
+	if (kept != CGROUP_NONE && session->is_limited)
+		keep(cgroups, kept, false, CGROUP_EMPTY);
+	else
+		session->cgroup = kept;
+	if (session->cgroup == CGROUP_NONE && make_own(cgroups, session) != 0)
+		return -1;
+	fd = cgroup_open(above(cgroups, session->is_limited), session->cgroup);
 	if (fd < 0) {
-		keep(cgroups, session->cgroup, CGROUP_EMPTY);
+		keep(cgroups, session->cgroup, session->is_limited,
+		    session->is_limited ? CGROUP_USED : CGROUP_EMPTY);
 		session->cgroup = CGROUP_NONE;
 	}
 	return fd;
@@ -192,7 +204,8 @@ void
 cgroup_drop(struct parent *parent, struct session *session)
 {
 	if (session->cgroup != CGROUP_NONE)
-		keep(&parent->cgroups, session->cgroup, CGROUP_LEFT);
+		keep(&parent->cgroups, session->cgroup, session->is_limited,
+		    CGROUP_LEFT);
 	session->cgroup = CGROUP_NONE;
 }
 
@@ -203,16 +216,16 @@ let_go(struct parent *parent, struct session *session, bool was_killed)
 	struct cgroups *cgroups = &parent->cgroups;
 
 	if (session->cgroup_fd < 0)
-		session->cgroup_fd =
-		    cgroup_watch(cgroups->all_fd, session->cgroup);
+		session->cgroup_fd = cgroup_watch(
+		    above(cgroups, session->is_limited), session->cgroup);
 	if (session->cgroup_fd < 0 || cgroup_is_populated(session->cgroup_fd))
 		return false;
 	(void)loop_remove(&parent->loop, session->cgroup_fd);
 	fd_close(&session->cgroup_fd);
-	if (was_killed)
-		remove_killed(cgroups, session->cgroup);
+	if (was_killed || session->is_limited)
+		remove_used(cgroups, session->cgroup, session->is_limited);
 	else
-		keep(cgroups, session->cgroup, CGROUP_EMPTY);
+		keep(cgroups, session->cgroup, false, CGROUP_EMPTY);
 	session->cgroup = CGROUP_NONE;
 	return true;
 }
@@ -230,7 +243,8 @@ kill_rest(struct parent *parent, struct session *session)
 	if (session->cgroup_fd >= 0)
 		(void)loop_add(&parent->loop, session->cgroup_fd, EPOLLPRI,
 		    loop_token(TOKEN_CGROUP, slot));
-	(void)cgroup_kill(parent->cgroups.all_fd, session->cgroup);
+	(void)cgroup_kill(
+	    above(&parent->cgroups, session->is_limited), session->cgroup);
 	timers_set(&parent->timers, slot, parent->now_ms + LIMIT_STOP_MS);
 }
 
@@ -255,15 +269,25 @@ cgroup_receive(struct parent *parent, struct session *session)
 		kill_rest(parent, session);
 }
 
+bool
+cgroup_ran_out(const struct parent *parent, const struct session *session)
+{
+	return session->cgroup != CGROUP_NONE && session->limits.memory != 0 &&
+	    cgroup_was_short_of_memory(
+		parent->cgroups.limited_fd, session->cgroup);
+}
+
 void
 cgroup_signal_all(const struct parent *parent, const struct session *session,
     int signal_number)
 {
+	const int above_fd = above(&parent->cgroups, session->is_limited);
+
 	if (session->cgroup == CGROUP_NONE)
 		return;
 	if (signal_number == SIGKILL)
-		(void)cgroup_kill(parent->cgroups.all_fd, session->cgroup);
+		(void)cgroup_kill(above_fd, session->cgroup);
 	else
-		cgroup_signal(parent->cgroups.all_fd, session->cgroup,
-		    signal_number, session->pid);
+		cgroup_signal(
+		    above_fd, session->cgroup, signal_number, session->pid);
 }

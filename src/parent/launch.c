@@ -97,7 +97,8 @@ enclose_all(
 	if (session->has_stderr_log &&
 	    enclose(enclosed, stderr_open(parent, session), LAUNCH_STDERR) != 0)
 		return "send";
-	if (!session->keeps_leftovers && parent->cgroups.all_fd >= 0 &&
+	if (((!session->keeps_leftovers && parent->cgroups.all_fd >= 0) ||
+		session->is_limited) &&
 	    enclose(enclosed, cgroup_take(parent, session),
 		parent->cgroups.can_clone ? LAUNCH_CGROUP | LAUNCH_BORN
 					  : LAUNCH_CGROUP) != 0)

@@ -67,11 +67,24 @@ session_of(struct parent *parent, pid_t pid)
 	return NULL;
 }
 
+/* Whose hand it was, if not its own; NULL: nobody's that we know of. */
+static const char *
+reason_of(
+    const struct parent *parent, const struct session *session, int status)
+{
+	const char *reason = lifetime_reason(session);
+
+	if (reason == NULL && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL && cgroup_ran_out(parent, session))
+		reason = "memory";
+	return reason;
+}
+
 static void
 log_exit(struct parent *parent, const struct session *session, int status,
     uint32_t penalty_ms)
 {
-	const char *reason = lifetime_reason(session);
+	const char *reason = reason_of(parent, session, status);
 
 	parent->counters.finished++;
 	if (!session_is_logged(session, status != 0))

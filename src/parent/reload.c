@@ -207,6 +207,10 @@ prepare(struct parent *parent)
 		reload_fail(parent, step, errno);
 		return;
 	}
+	if (cgroups_limit(parent, &next->image) != 0) {
+		reload_fail(parent, "cgroup", errno);
+		return;
+	}
 	if (workers_make_room(
 		parent, image_global(&next->image)->parser_workers) != 0) {
 		reload_fail(parent, "tables", errno);

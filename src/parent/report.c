@@ -244,6 +244,30 @@ tell_leftovers(const struct parent *parent)
 			    "leaves its session's group is not ended with it");
 }
 
+/* Only `limit ... if-available` does without any of it. */
+static void
+tell_limits(const struct parent *parent)
+{
+	const struct cgroups *cgroups = &parent->cgroups;
+	const uint8_t missing = image_global(&parent->image)->missing;
+
+	if (cgroups->controllers != 0) {
+		log_begin(LOG_LEVEL_NOTICE, "cgroup-limits");
+		log_word("name", cgroups->limited_name);
+		log_word("memory",
+		    (cgroups->controllers & CGROUP_MEMORY) != 0 ? "yes" : "no");
+		log_word("processes",
+		    (cgroups->controllers & CGROUP_PIDS) != 0 ? "yes" : "no");
+		log_end();
+	}
+	if ((missing & IMAGE_MISSING_MEMORY) != 0)
+		tell_weaker("no controller `memory` in tcpmuxd's cgroup: "
+			    "`limit memory` does nothing");
+	if ((missing & IMAGE_MISSING_PROCESSES) != 0)
+		tell_weaker("no controller `pids` in tcpmuxd's cgroup: "
+			    "`limit processes` does nothing");
+}
+
 static void
 tell_room(const struct parent *parent)
 {
@@ -316,6 +340,7 @@ report_start(struct parent *parent)
 	tell_syncookies();
 	tell_drop(parent);
 	tell_leftovers(parent);
+	tell_limits(parent);
 	tell_room(parent);
 	tell_network(parent);
 	log_flush();

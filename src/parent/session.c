@@ -143,6 +143,9 @@ session_set_service(
 	memcpy(session->service_name, image_text(&parent->image, chosen->name),
 	    chosen->name.length + 1);
 	session->keeps_leftovers = chosen->leftovers == IMAGE_LEFTOVERS_KEEP;
+	session->limits = (struct cgroup_limits){ .memory = chosen->memory,
+		.processes = chosen->processes };
+	session->is_limited = image_limits_sessions(chosen);
 	session->lifetime_s = chosen->lifetime_s;
 	session->idle_s = chosen->idle_s;
 	session->logged = chosen->logged;

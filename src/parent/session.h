@@ -11,6 +11,7 @@
 #include "core/name.h"
 #include "core/reply.h"
 #include "parent/edition.h"
+#include "sys/cgroup_limit.h"
 #include "sys/shared.h"
 #include "sys/sock_diag.h"
 
@@ -80,6 +81,7 @@ struct session {
 	int64_t asks_ms; /* and when it may have been idle for too long */
 	struct sock_diag_key key; /* by which the kernel knows it then */
 	uint32_t lifetime_s, idle_s; /* of its service; 0: any time */
+	struct cgroup_limits limits; /* of its service */
 	int fd; /* the client; owned; -1 once the service alone has it */
 	int status_fd; /* owned; what the launch reports, or who is passed it */
 	int stderr_fd; /* owned; what the service complains of */
@@ -117,6 +119,7 @@ struct session {
 	bool had_stranger; /* a parser that is not ours was handed it */
 	bool is_gone; /* its connection, when the kernel was asked last */
 	bool keeps_leftovers;
+	bool is_limited; /* so its cgroup is among those that can be */
 	bool has_stderr_log;
 	bool is_passed; /* to a server that runs already */
 	bool was_accepted; /* `+` was said before it was passed */

@@ -117,6 +117,12 @@ prepare(struct parent *parent)
 		return -1;
 	/* The root of all cgroups is writable for who may write anything. */
 	cgroups_init(parent);
+	parent->loading.group_fd = parent->cgroups.own_fd;
+	if (cgroups_limit(parent, &parent->image) != 0) {
+		(void)failed("cgroup");
+		cgroups_finish(parent);
+		return -1;
+	}
 	if (report_reduce_capabilities(parent) != 0)
 		return failed("capabilities");
 	report_start(parent);
@@ -147,7 +153,9 @@ start(const char *policy_path, bool is_verbose, bool is_debug)
 	/* Until the policy says where else. */
 	(void)log_open(&(struct log_options){ .has_debug = is_debug });
 	parent.loading = (struct loader_options){ .policy_path = policy_path,
-		.is_verbose = is_verbose };
+		.is_verbose = is_verbose,
+		.is_to_serve = true,
+		.group_fd = -1 };
 	parent.is_debug = is_debug;
 	if (load_image(&parent) != 0)
 		return EXIT_STATUS_POLICY;

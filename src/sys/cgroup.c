@@ -100,8 +100,8 @@ cgroup_is_populated(int watch_fd)
 	    memcmp(text, none, sizeof(none) - 1) != 0;
 }
 
-static int
-write_file(int dir_fd, const char *path, const char *text)
+int
+cgroup_write(int dir_fd, const char *path, const char *text)
 {
 	const size_t length = strlen(text);
 	int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC);
@@ -119,7 +119,8 @@ cgroup_kill(int above_fd, uint64_t number)
 {
 	char path[PATH_BYTES];
 
-	return write_file(above_fd, path_of(path, number, "cgroup.kill"), "1");
+	return cgroup_write(
+	    above_fd, path_of(path, number, "cgroup.kill"), "1");
 }
 
 /* What is in it, by its ids here: how many. */
@@ -208,7 +209,7 @@ cgroup_can_clone(int group_fd)
 int
 cgroup_enter(int group_fd)
 {
-	return write_file(group_fd, "cgroup.procs", "0");
+	return cgroup_write(group_fd, "cgroup.procs", "0");
 }
 
 bool

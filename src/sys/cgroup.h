@@ -21,6 +21,9 @@
 int cgroup_find(
     const char *mounts, const char *membership, char *path, size_t size);
 
+/* Writes one of the kernel's files at once. 0, or -1 with errno. */
+int cgroup_write(int dir_fd, const char *path, const char *text);
+
 /* A descriptor of the cgroup of this process, or -1 with errno. */
 int cgroup_open_own(void);
 
@@ -92,8 +95,9 @@ size_t cgroup_clear(int above_fd, int wait_ms);
 
 /*
  * Does that to each group below whose name is this and a number, and which
- * nobody has locked, and removes it.
+ * nobody has locked, and removes it, and the group that its maker was in.
  */
+#define CGROUP_SELF "self"
 size_t cgroup_sweep(int above_fd, const char *prefix, int wait_ms);
 
 #endif

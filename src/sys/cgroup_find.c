@@ -211,6 +211,7 @@ sweep_one(int above_fd, const char *name, int wait_ms)
 
 	if (fd >= 0 && cgroup_lock(fd) == 0) {
 		left = cgroup_clear(fd, wait_ms);
+		(void)unlinkat(fd, CGROUP_SELF, AT_REMOVEDIR);
 		(void)unlinkat(above_fd, name, AT_REMOVEDIR);
 	}
 	fd_close(&fd);

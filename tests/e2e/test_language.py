@@ -16,7 +16,6 @@ import pytest
 from mux import IS_ROOT, PARSER_ID, run_tcpmuxd, service
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LATER = 0x02
 SECTIONS = {"top level": "TOP LEVEL", "parser": "PARSER",
             "admission": "ADMISSION", "log": "LOG", "service": "SERVICE"}
 BLOCKS = {0x01: "top level", 0x04: "service", 0x08: "admission",
@@ -25,7 +24,7 @@ BLOCKS = {0x01: "top level", 0x04: "service", 0x08: "admission",
 NO_DEFAULT = {"policy", "net", "defaults", "parser", "admission", "log",
               "service", "include"}
 
-Row = collections.namedtuple("Row", "word block is_later")
+Row = collections.namedtuple("Row", "word block")
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +37,14 @@ def rows():
         capture_output=True, text=True).stdout
     table = text[text.index("policy_row rows[] = {"):]
     table = table[:table.index("};")]
-    found = re.findall(r'\{\s*"([\w-]+)",\s*([^,]+),\s*([^,]+),', table)
+    found = re.findall(r'\{\s*"([\w-]+)",\s*([^,]+),', table)
     assert len(found) == len(re.findall(r'\{\s*"[\w-]+",', table)) > 60
 
     def number(words):
         assert re.fullmatch(r"[\s0-9a-fA-Fxu|()]+", words), words
         return eval(words.replace("u", ""))  # numbers and |, as just seen
 
-    return [Row(word, block, bool(number(flags) & LATER))
-            for word, blocks, flags in found
+    return [Row(word, block) for word, blocks in found
             for bit, block in BLOCKS.items() if number(blocks) & bit]
 
 
@@ -97,19 +95,17 @@ def defaults(manual):
 def test_the_manual_has_every_directive(rows, manual):
     for row in rows:
         item = rf"^\.It Ic {re.escape(row.word)}( |$)"
-        has = re.search(item, manual[SECTIONS[row.block]], re.M) is not None
-        assert has != row.is_later, row
+        assert re.search(item, manual[SECTIONS[row.block]], re.M), row
 
 
 def test_the_manual_has_an_example_of_every_directive(rows, manual):
     for row in rows:
-        assert row.is_later or row.word in examples(
-            manual[SECTIONS[row.block]]), row
+        assert row.word in examples(manual[SECTIONS[row.block]]), row
 
 
 def test_the_manual_has_every_default(rows, manual):
     listed = {(block, words[0]) for block, words, _, _ in defaults(manual)}
-    wanted = {(row.block, row.word) for row in rows if not row.is_later and
+    wanted = {(row.block, row.word) for row in rows if
               not (row.block == "top level" and row.word in NO_DEFAULT)}
     assert wanted - listed == set()
     assert listed - wanted == set()
@@ -203,7 +199,7 @@ def test_the_manual_s_values_are_so(manual):
 
 def test_the_example_has_every_directive(rows):
     text = (ROOT / "policy/example.policy").read_text()
-    wanted = {(row.block, row.word) for row in rows if not row.is_later}
+    wanted = {(row.block, row.word) for row in rows}
     assert wanted - blocks_of(text) == set()
     done = run_tcpmuxd(text, "-t", "-s")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

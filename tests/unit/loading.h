@@ -29,6 +29,7 @@
 #include "loader/profile.c"
 #include "loader/run.c"
 #include "loader/service.c"
+#include "loader/session_limits.c"
 #include "loader/sets.c"
 #include "loader/who.c"
 

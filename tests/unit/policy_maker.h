@@ -786,8 +786,7 @@ maker_lacks(void)
 		for (size_t j = 0; j < MAKER_ROWS; j++)
 			if (strcmp(maker_rows[j].word, row->word) == 0)
 				drawn |= maker_rows[j].blocks;
-		if ((row->flags & ROW_LATER) == 0 &&
-		    (row->blocks & ~drawn) != 0)
+		if ((row->blocks & ~drawn) != 0)
 			return row;
 	}
 	return NULL;

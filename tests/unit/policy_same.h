@@ -128,11 +128,12 @@ is_same_rate(const struct rate *left, const struct rate *right)
 
 static inline bool
 is_same_limits(
-    const struct policy_rlimits *left, const struct policy_rlimits *right)
+    const struct policy_limits *left, const struct policy_limits *right)
 {
-	bool is_same = left->set == right->set;
+	bool is_same = left->set == right->set &&
+	    left->if_available == right->if_available;
 
-	for (uint32_t i = 0; i < IMAGE_RLIMITS && is_same; i++)
+	for (uint32_t i = 0; i < POLICY_LIMITS && is_same; i++)
 		is_same = (left->set >> i & 1) == 0 ||
 		    left->values[i] == right->values[i];
 	return is_same;
@@ -158,7 +159,7 @@ program_difference(const struct policy *left, const struct policy_service *l,
 	DIFFERS(is_same_words(left, l->groups, right, r->groups));
 	DIFFERS(is_same_text(l->chroot.text, r->chroot.text));
 	DIFFERS(l->has_nice == r->has_nice && l->nice == r->nice);
-	DIFFERS(is_same_limits(&l->rlimits, &r->rlimits));
+	DIFFERS(is_same_limits(&l->limits, &r->limits));
 	DIFFERS(l->isolate == r->isolate);
 	DIFFERS(is_same_text(
 	    or_default(l->chdir.text, "/"), or_default(r->chdir.text, "/")));

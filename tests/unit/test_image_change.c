@@ -79,6 +79,16 @@ SERVICE_CHANGE(
     long_limit, service->rlimits[IMAGE_RLIMIT_CPU] = IMAGE_RLIMIT_MAX + 1)
 SERVICE_CHANGE(
     longest_limit, service->rlimits[IMAGE_RLIMIT_CPU] = IMAGE_RLIMIT_MAX)
+SERVICE_CHANGE(little_memory, service->memory = IMAGE_MEMORY_MIN - 1)
+SERVICE_CHANGE(least_memory, service->memory = IMAGE_MEMORY_MIN)
+SERVICE_CHANGE(most_memory, service->memory = IMAGE_RLIMIT_MAX)
+SERVICE_CHANGE(much_memory, service->memory = IMAGE_RLIMIT_MAX + 1)
+SERVICE_CHANGE(most_processes, service->processes = IMAGE_PROCESSES_MAX + 1)
+SERVICE_CHANGE(many_processes, service->processes = IMAGE_PROCESSES_MAX + 2)
+SERVICE_CHANGE(kept_with_processes, service->processes = 1;
+	       service->leftovers = IMAGE_LEFTOVERS_KEEP)
+SERVICE_CHANGE(kept_with_memory, service->memory = IMAGE_MEMORY_MIN;
+	       service->leftovers = IMAGE_LEFTOVERS_KEEP)
 SERVICE_CHANGE(low_nice, service->nice = -21)
 SERVICE_CHANGE(high_nice, service->nice = 20)
 SERVICE_CHANGE(nice_not_set, service->has_nice = 0)
@@ -146,6 +156,8 @@ make_trap(struct build *build, struct image_service *service)
 TRAP_CHANGE(trap_with_chdir, service->chdir = small_text(build, "/"))
 TRAP_CHANGE(trap_with_chroot, service->chroot = small_text(build, "/srv"))
 TRAP_CHANGE(trap_with_limit, service->rlimits_set = 1)
+TRAP_CHANGE(trap_with_memory, service->memory = IMAGE_MEMORY_MIN)
+TRAP_CHANGE(trap_with_processes, service->processes = 1)
 TRAP_CHANGE(trap_with_isolate, service->isolate = IMAGE_ISOLATE_UTS)
 TRAP_CHANGE(trap_with_nice, service->has_nice = 1)
 TRAP_CHANGE(trap_with_argv, service->argv.count = 1)
@@ -291,6 +303,7 @@ GLOBAL_CHANGE(odd_log_limit, global->log_limit.period_ms = 1)
 GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
 GLOBAL_CHANGE(odd_drop, global->drops_in_kernel = 2)
 GLOBAL_CHANGE(odd_walls, global->walls = 4)
+GLOBAL_CHANGE(odd_missing, global->missing = 4)
 GLOBAL_CHANGE(exempt_beyond, global->exempt.first = 9)
 GLOBAL_CHANGE(no_sources, global->sources = 0)
 GLOBAL_CHANGE(long_v4, global->count_by_v4 = 33)
@@ -438,6 +451,14 @@ static const struct change changes[] = {
 	{ "limit that is not set", limit_not_set, IMAGE_BAD_VALUE },
 	{ "limit too long", long_limit, IMAGE_BAD_VALUE },
 	{ "longest limit", longest_limit, IMAGE_OK },
+	{ "little memory", little_memory, IMAGE_BAD_VALUE },
+	{ "least memory", least_memory, IMAGE_OK },
+	{ "most memory", most_memory, IMAGE_OK },
+	{ "too much memory", much_memory, IMAGE_BAD_VALUE },
+	{ "most processes", most_processes, IMAGE_OK },
+	{ "too many processes", many_processes, IMAGE_BAD_VALUE },
+	{ "kept, with processes", kept_with_processes, IMAGE_BAD_VALUE },
+	{ "kept, with memory", kept_with_memory, IMAGE_BAD_VALUE },
 	{ "nice -21", low_nice, IMAGE_BAD_VALUE },
 	{ "nice 20", high_nice, IMAGE_BAD_VALUE },
 	{ "nice that is not set", nice_not_set, IMAGE_BAD_VALUE },
@@ -472,6 +493,8 @@ static const struct change changes[] = {
 	{ "trap, chdir", trap_with_chdir, IMAGE_BAD_TEXT },
 	{ "trap, chroot", trap_with_chroot, IMAGE_BAD_TEXT },
 	{ "trap, limit", trap_with_limit, IMAGE_BAD_VALUE },
+	{ "trap, memory", trap_with_memory, IMAGE_BAD_VALUE },
+	{ "trap, processes", trap_with_processes, IMAGE_BAD_VALUE },
 	{ "trap, isolate", trap_with_isolate, IMAGE_BAD_VALUE },
 	{ "trap, nice", trap_with_nice, IMAGE_BAD_VALUE },
 	{ "trap, argv", trap_with_argv, IMAGE_BAD_VALUE },
@@ -553,6 +576,7 @@ static const struct change changes[] = {
 	{ "facility", odd_facility, IMAGE_BAD_VALUE },
 	{ "drop-in-kernel", odd_drop, IMAGE_BAD_VALUE },
 	{ "walls", odd_walls, IMAGE_BAD_VALUE },
+	{ "missing", odd_missing, IMAGE_BAD_VALUE },
 	{ "exempt beyond", exempt_beyond, IMAGE_BAD_RANGE },
 	{ "no sources", no_sources, IMAGE_BAD_VALUE },
 	{ "long v4", long_v4, IMAGE_BAD_VALUE },

@@ -154,8 +154,8 @@ service_by_default(void **state)
 	assert_int_equal(service->chroot.text.length, 0);
 	assert_false(service->has_nice);
 	assert_int_equal(service->isolate, 0);
-	assert_int_equal(service->rlimits.set, 1u << IMAGE_RLIMIT_CORE);
-	assert_int_equal(service->rlimits.values[IMAGE_RLIMIT_CORE], 0);
+	assert_int_equal(service->limits.set, 1u << IMAGE_RLIMIT_CORE);
+	assert_int_equal(service->limits.values[IMAGE_RLIMIT_CORE], 0);
 	assert_int_equal(service->stderr_to, IMAGE_STDERR_LOG);
 	assert_int_equal(service->leftovers, IMAGE_LEFTOVERS_KILL);
 	assert_int_equal(service->logged, IMAGE_LOGGED_ALL);
@@ -226,26 +226,32 @@ limits(void **state)
 	struct parsed parsed = parse_good(
 	    HEAD "defaults {\n\tuser 7\n\tallow any\n\tlimit cpu 2m\n"
 		 "\tlimit open-files 8\n\tlimit core 1T\n\tnice -20\n"
-		 "\tisolate uts ipc\n}\n"
+		 "\tisolate uts ipc\n\tlimit memory 1M\n"
+		 "\tlimit processes 4194304 if-available\n}\n"
 		 "service a {\n\texec /bin/cat\n\tlimit cpu 90s\n"
+		 "\tlimit processes any\n\tlimit memory 3T if-available\n"
 		 "\tlimit user-processes 0\n\tlimit address-space 1024T\n"
 		 "\tlimit file-size 0K\n\tlimit stack 256K\n"
 		 "\tchroot /srv\n\tisolate pid\n\tisolate uts\n}\n"
 		 "service b {\n\texec /bin/cat\n\tnice 19\n}\n");
 	const struct policy_service *a = &parsed.policy.services[0];
 	const struct policy_service *b = &parsed.policy.services[1];
-	static const uint64_t wanted[IMAGE_RLIMITS] = {
+	static const uint64_t wanted[POLICY_LIMITS] = {
 		[IMAGE_RLIMIT_ADDRESS_SPACE] = UINT64_C(1) << 50,
 		[IMAGE_RLIMIT_OPEN_FILES] = 8,
 		[IMAGE_RLIMIT_CPU] = 90,
 		[IMAGE_RLIMIT_CORE] = UINT64_C(1) << 40,
 		[IMAGE_RLIMIT_STACK] = 262144,
+		[POLICY_LIMIT_MEMORY] = UINT64_C(3) << 40,
 	};
+	const uint16_t memory = 1u << POLICY_LIMIT_MEMORY;
+	const uint16_t processes = 1u << POLICY_LIMIT_PROCESSES;
 
 	(void)state;
-	assert_int_equal(a->rlimits.set, (1u << IMAGE_RLIMITS) - 1);
-	for (uint32_t i = 0; i < IMAGE_RLIMITS; i++)
-		assert_int_equal(a->rlimits.values[i], wanted[i]);
+	assert_int_equal(a->limits.set, (1u << IMAGE_RLIMITS) - 1 + memory);
+	assert_int_equal(a->limits.if_available, memory);
+	for (uint32_t i = 0; i < POLICY_LIMIT_PROCESSES; i++)
+		assert_int_equal(a->limits.values[i], wanted[i]);
 	assert_text(a->chroot.text, "/srv");
 	assert_true(a->has_nice && b->has_nice);
 	assert_int_equal(a->nice, -20);
@@ -253,10 +259,13 @@ limits(void **state)
 	assert_int_equal(a->isolate,
 	    IMAGE_ISOLATE_PID | IMAGE_ISOLATE_MOUNT | IMAGE_ISOLATE_UTS);
 	assert_int_equal(b->isolate, IMAGE_ISOLATE_IPC | IMAGE_ISOLATE_UTS);
-	assert_int_equal(b->rlimits.set,
+	assert_int_equal(b->limits.set,
 	    1u << IMAGE_RLIMIT_CPU | 1u << IMAGE_RLIMIT_OPEN_FILES |
-		1u << IMAGE_RLIMIT_CORE);
-	assert_int_equal(b->rlimits.values[IMAGE_RLIMIT_CPU], 120);
+		1u << IMAGE_RLIMIT_CORE | memory | processes);
+	assert_int_equal(b->limits.if_available, processes);
+	assert_int_equal(b->limits.values[IMAGE_RLIMIT_CPU], 120);
+	assert_int_equal(b->limits.values[POLICY_LIMIT_MEMORY], 1048576);
+	assert_int_equal(b->limits.values[POLICY_LIMIT_PROCESSES], 4194304);
 	parsed_finish(&parsed);
 }
 
