@@ -42,7 +42,9 @@ SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 endif
 CPPFLAGS = -Isrc -D_GNU_SOURCE -DTCPMUXD_VERSION='"$(VERSION)"' \
 	  -DTCPMUXD_LIBEXEC='"$(LIBEXECDIR)"'
-CFLAGS	= -std=c11 $(OPT) -fPIE $(WARN) $(HARDEN) $(SANFLAGS)
+# Where it was built is nobody's business: `make reproducible`.
+CFLAGS	= -std=c11 $(OPT) -fPIE -ffile-prefix-map=$(CURDIR)=. $(WARN) $(HARDEN) \
+	  $(SANFLAGS)
 LDFLAGS	= -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
 	  -Wl,--as-needed $(SANFLAGS)
 # The parser lives in an empty root, the launcher copies itself for each
@@ -64,7 +66,7 @@ endif
 JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 AGAIN	= $(MAKE) --no-print-directory $(JOBS)
 
-objs	= $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
+objs	= $(patsubst src/%.c,$(BUILD)/obj/%.o,$(sort $(wildcard src/$(1)/*.c)))
 programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
 CORE	= $(call objs,core)
 SYS	= $(call objs,sys)
@@ -117,11 +119,11 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 
 $(BUILD)/libcore.a: $(CORE) $(BUILD)/sources
 	@rm -f $@
-	@ar rcs $@ $(INPUTS)
+	@ar rcsD $@ $(INPUTS)
 
 $(BUILD)/libsys.a: $(SYS) $(BUILD)/sources
 	@rm -f $@
-	@ar rcs $@ $(INPUTS)
+	@ar rcsD $@ $(INPUTS)
 
 $(PROGRAMS): $(BUILD)/sources
 
@@ -185,6 +187,11 @@ lint:			## format, warnings, layers, purity, manual pages, scripts
 	@$(AGAIN) all tools unit $(BENCH)
 	@BUILD=$(BUILD) CPPFLAGS="$(subst ",\",$(CPPFLAGS))" WARN="$(WARN)" \
 	    PYTHON=$(PYTHON) tests/lint/run
+
+.PHONY: reproducible
+reproducible:		## build twice, in two places and ways, and compare
+	@contrib/deps build
+	@tests/reproducible
 
 .PHONY: bench
 bench:			## against others, and the physical limits (root)
