@@ -306,52 +306,6 @@ def test_a_session_s_process_group_is_ended_with_it(mux_factory):
 
 # --- what is linked ---------------------------------------------------------
 
-LIBRARIES = {
-    "tcpmuxd": {"libcap-ng.so.0", "libbsd.so.0", "libseccomp.so.2",
-                "libc.so.6"},
-    "tcpmuxd-parser": set(),
-    "tcpmuxd-launcher": set(),
-    "tcpmuxd-builtin": set(),
-    "tcpmux": {"libseccomp.so.2", "libc.so.6"},
-}
-
-
-def dynamic(path):
-    """[(tag, its words)] of the dynamic section."""
-    said = subprocess.run(["readelf", "-dW", path], check=True, text=True,
-                          capture_output=True).stdout
-    return re.findall(r"^ 0x[0-9a-f]+ \((\w+)\)\s+(.*?)\s*$", said, re.M)
-
-
-def segments(path):
-    """{type: [its flags, such as "R E"]} of the program headers."""
-    said = subprocess.run(["readelf", "-lW", path], check=True, text=True,
-                          capture_output=True).stdout
-    found = {}
-    for kind, flags in re.findall(
-            r"^  (\w+) +(?:0x[0-9a-f]+ +){5}([R ][W ][E ])", said, re.M):
-        found.setdefault(kind, []).append(flags.strip())
-    return found
-
-
-@unsanitized  # a sanitizer's runtime is a library
-@pytest.mark.parametrize("name", LIBRARIES)
-def test_programs_load_what_they_may_and_are_hardened(name):
-    entries = dynamic(program(name))
-    tags = {tag for tag, _ in entries}
-    flags = set(" ".join(words for tag, words in entries
-                         if tag in ("FLAGS", "FLAGS_1")).split())
-    parts = segments(program(name))
-    libraries = {words.partition("[")[2].rstrip("]")
-                 for tag, words in entries if tag == "NEEDED"}
-    assert libraries == LIBRARIES[name]
-    assert ("INTERP" in parts) == bool(libraries)
-    assert flags == {"Flags:", "BIND_NOW", "NOW", "PIE"}
-    assert not tags & {"RPATH", "RUNPATH", "TEXTREL"}
-    assert parts["GNU_STACK"] == ["RW"] and "GNU_RELRO" in parts
-    assert "RWE" not in [each for kind in parts.values() for each in kind]
-
-
 NAME_SERVICE = re.compile(
     r"\b(get(addr|name)info|get(host|net|proto|serv)by\w+|res_\w+|"
     r"get(pw|gr|sp)(nam|uid|gid|ent)\w*|getgrouplist|initgroups|syslog|"
