@@ -1,7 +1,8 @@
 """Checks what the documents say of the tree (`make lint`).
 
-Every [tests/FILE::NAME] names a test that there is; every event, key and reason
-of the log stands in man/tcpmuxd.8; every path in src/README.md's tables is there.
+Every [tests/FILE::NAME] names a test that there is, and every row of the threat
+table has one, and a file; every event, key and reason of the log stands in
+man/tcpmuxd.8; every path in src/README.md's tables is there.
 """
 
 import pathlib
@@ -33,6 +34,25 @@ def references():
             if not file.exists() or not re.search(pattern, file.read_text(),
                                                   re.M):
                 yield f"{document}: there is no test {path}::{name}"
+
+
+def threats():
+    """The rows of SECURITY.md's table: attack, defence, file, test."""
+    table = read("SECURITY.md").partition("\n## Threats\n")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in
+            re.findall(r"^\|.*\|$", table.partition("\n## ")[0], re.M)][2:]
+    for row in rows:
+        attack = row[0]
+        if re.fullmatch(r"\*\*.*\*\*(\s*\|)*", "|".join(row)):
+            continue  # who attacks, in the rows below
+        files = re.findall(r"`([^`]+)`", row[2]) if len(row) == 4 else []
+        if not files or not re.fullmatch(r"(\[tests/\S+::\w+\] ?)+", row[-1]):
+            yield f"SECURITY.md: no attack, defence, file and test: {attack}"
+        for file in files:
+            if not (ROOT / file).is_file():
+                yield f"SECURITY.md: there is no {file}: {attack}"
+    if len(rows) < 30:
+        yield f"SECURITY.md: the threat table has {len(rows)} rows"
 
 
 def quoted(pattern, paths):
@@ -77,6 +97,6 @@ def unmapped():
                 yield f"src/README.md: src/{folder}/{path.name} is not in it"
 
 
-problems = sorted({*references(), *undescribed(), *unmapped()})
+problems = sorted({*references(), *threats(), *undescribed(), *unmapped()})
 print("\n".join(problems), end="\n" if problems else "")
 sys.exit(1 if problems else 0)
