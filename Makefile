@@ -223,6 +223,15 @@ bench-flood:		## what a flood of who gets shut out costs others (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/flood.py $(ARGS)
 
+SECONDS	?= 60
+SEED	?= 1
+.PHONY: soak
+soak:			## everybody at once, at random: SECONDS=60 SEED=1 (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) \
+	    tests/soak/chaos.py --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \

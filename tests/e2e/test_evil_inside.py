@@ -10,7 +10,8 @@ import platform
 
 import pytest
 
-from evil import INSIDE, all_at_once, cases_of, run_deed
+from evil import (ALL, EXPECTED, INSIDE, MARK, MARKED_S, UNKNOWN, Evil,
+                  all_at_once, cases_of, run_deed)
 from mux import IS_ROOT
 from rooms import unsanitized
 
@@ -18,11 +19,33 @@ pytestmark = [unsanitized, pytest.mark.skipif(
     platform.machine() != "x86_64" or not IS_ROOT,
     reason="injects by x86-64 registers, as root")]
 
-CASES = cases_of(INSIDE, ("always", "once"))
+BATCH_MAX = 32
+
+
+def poison(how, **place):
+    """One whose bytes make every parser do it, beside 31 innocents."""
+    deed = INSIDE["rider", how]
+    beside = (ALL * 4)[:BATCH_MAX - 1]
+    with Evil("rider", how, "marked", parser=(f"timeout {MARKED_S}s",),
+              **place) as evil:
+        evil.ask(*beside[:12], MARK, *beside[12:])
+        fate = deed.fate if UNKNOWN in deed.victims else EXPECTED[MARK]
+        evil.expect({**EXPECTED, MARK: fate}, MARKED_S)
+        evil.assert_clean(deed)
+        assert evil.said(deed)[0]["batch"] == str(BATCH_MAX)
+
+
+POISONS = [("poison", how) for how in (
+    "slot", "half", "nothing", "spin", "closed-zero", "write", "smuggle",
+    "name-for-unknown")]
+CASES = [*POISONS, *cases_of(INSIDE, ("always", "once"))]
 
 
 def run(case, **place):
-    run_deed(case, INSIDE, **place)
+    if case in POISONS:
+        poison(case[1], **place)
+    else:
+        run_deed(case, INSIDE, **place)
 
 
 @pytest.fixture(scope="module")
