@@ -216,6 +216,13 @@ bench-pass:		## how many sessions a second a server can be passed (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/pass.py $(ARGS)
 
+.PHONY: bench-leftovers
+bench-leftovers:	## what is left of 10,000 sessions that hide what they start (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/leftovers.py $(ARGS)
+
 .PHONY: bench-flood
 bench-flood:		## what a flood of who gets shut out costs others (root)
 	@contrib/deps build check

@@ -1,10 +1,10 @@
 /*
  * A service that leaves something behind, as far out of reach as it can:
- *   forker [COUNT [mild]]
+ *   forker [COUNT [mild|deaf]]
  * COUNT processes (1) that have forked twice, in sessions of their own, with
  * none of the descriptors, and deaf to every signal that can be ignored; mild:
- * these end on SIGTERM, and this one does not. It writes their pids, a line
- * each, and ends when its input does.
+ * these end on SIGTERM, and this one does not; deaf: none of them does. It
+ * writes their pids, a line each, and ends when its input does.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -55,11 +55,12 @@ main(int argc, char *argv[])
 {
 	const long count = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
 	const bool is_mild = argc > 2 && strcmp(argv[2], "mild") == 0;
+	const bool is_deaf = argc > 2 && strcmp(argv[2], "deaf") == 0;
 	char byte;
 
 	for (long i = 0; i < count; i++)
 		leave_one(is_mild);
-	if (is_mild)
+	if (is_mild || is_deaf)
 		(void)signal(SIGTERM, SIG_IGN);
 	while (read(0, &byte, 1) > 0)
 		continue;
