@@ -7,6 +7,7 @@
 #include "core/acl.h"
 #include "core/hours.h"
 #include "core/image.h"
+#include "core/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,8 @@ read_access(const struct image *image, uint32_t service)
 static void
 read_service(const struct image *image, const struct image_service *service)
 {
+	uint8_t accept[REPLY_ACCEPT_BYTES_MAX];
+
 	read_text(image, service->name);
 	read_text(image, service->program);
 	read_text(image, service->chdir);
@@ -67,6 +70,7 @@ read_service(const struct image *image, const struct image_service *service)
 	read_words(image, service->argv);
 	read_words(image, service->env);
 	read_rules(image, service->rules);
+	(void)reply_accept(image, service, accept);
 	for (uint32_t i = 0; i < service->groups.count; i++)
 		if (image_gids(image, service->groups)[i] == UINT32_MAX)
 			abort();
@@ -78,6 +82,46 @@ read_service(const struct image *image, const struct image_service *service)
 		(*image_text(image, service->program) == '/') ||
 	    service->uid == UINT32_MAX)
 		abort();
+}
+
+static void
+read_names(const struct names *names)
+{
+	for (uint32_t i = 0; i < names->count; i++) {
+		size_t length;
+		const uint8_t *name = names_get(names, i, &length);
+
+		if (names_find(names, name, length) != i)
+			abort();
+	}
+}
+
+/* HELP in pieces of any size is HELP at once. */
+static void
+read_help(const struct image *image)
+{
+	static uint8_t whole[65536];
+	const struct asker asker = { .peer.family = ADDR_V4 };
+	struct reply_cursor cursor = { .service = 0 };
+	struct reply_cursor next;
+	size_t length = 0;
+
+	while (!reply_help_is_done(image, cursor)) {
+		length = reply_help(
+		    image, &asker, cursor, whole, sizeof(whole), &next);
+		for (size_t sent = 0; sent < length && sent < 300; sent++) {
+			struct reply_cursor resumed =
+			    reply_help_resume(image, &asker, cursor, sent);
+			uint8_t byte;
+
+			if (reply_help(
+				image, &asker, resumed, &byte, 1, &next) != 1 ||
+			    byte != whole[sent])
+				abort();
+		}
+		(void)reply_help(
+		    image, &asker, cursor, whole, sizeof(whole), &cursor);
+	}
 }
 
 static void
@@ -98,14 +142,45 @@ read_image(const struct image *image)
 		read_service(image, image_service(image, i));
 		read_access(image, i);
 	}
-	for (uint32_t i = 0; i < image->names.count; i++) {
-		size_t length;
-		const uint8_t *name = names_get(&image->names, i, &length);
-
+	for (uint32_t i = 0; i < image->names.count; i++)
 		image_service(image, image_name_service(image, i));
-		if (names_find(&image->names, name, length) != i)
-			abort();
-	}
+	read_names(&image->names);
+	read_help(image);
+}
+
+/* What a size that is not true, or an odd address, comes to. */
+static void
+check_outside(const uint8_t *bytes, size_t length)
+{
+	uint8_t *block = malloc(length + 8);
+	struct image image;
+	struct names names;
+
+	if (block == NULL)
+		return;
+	memcpy(block, bytes, length);
+	if (image_init(&image, block, length) == IMAGE_OK)
+		read_image(&image);
+	if (names_init(&names, block, length))
+		read_names(&names);
+	memmove(block + 4, block, length);
+	if (image_init(&image, block + 4, length) == IMAGE_OK)
+		abort();
+	free(block);
+}
+
+/* Some elements at a time is the same as all of them at once. */
+static void
+check_inspection(const uint8_t *block, size_t length, enum image_error whole)
+{
+	struct image_inspection inspection;
+	enum image_error error = IMAGE_OK;
+
+	image_inspect_begin(&inspection, block, length);
+	while (!image_inspect_some(&inspection, 1, &error))
+		continue;
+	if (error != whole || image_error_text(error) == NULL)
+		abort();
 }
 
 int
@@ -114,6 +189,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	uint64_t size = length;
 	uint8_t *block = malloc(length > 0 ? length : 1);
 	struct image image;
+	enum image_error error;
 
 	if (block == NULL)
 		return 0;
@@ -121,8 +197,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	if (length >= sizeof(struct image_header))
 		memcpy(block + offsetof(struct image_header, size), &size,
 		    sizeof(size));
-	if (image_init(&image, block, length) == IMAGE_OK)
+	error = image_init(&image, block, length);
+	if (error == IMAGE_OK)
 		read_image(&image);
+	check_inspection(block, length, error);
 	free(block);
+	check_outside(bytes, length);
 	return 0;
 }

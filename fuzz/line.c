@@ -116,6 +116,29 @@ check_complete(const uint8_t *bytes, struct line line, bool lenient_lf)
 			abort();
 }
 
+/* The parent's comparison: any beginning is a name, the rest is its end. */
+static void
+check_comparison(const uint8_t *bytes, size_t count, bool lenient_lf)
+{
+	uint8_t folded[LOOKED_AT_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		folded[i] = name_fold(bytes[i]);
+	for (size_t length = 0; length <= count; length++) {
+		const uint8_t *end = bytes + length;
+		size_t left = count - length;
+		bool is_end = (left == 2 && memcmp(end, "\r\n", 2) == 0) ||
+		    (left == 1 && *end == '\n' && lenient_lf);
+		bool is_begin = left == 0 || (left == 1 && *end == '\r');
+
+		if (name_is_line(bytes, count, folded, length, lenient_lf) !=
+		    is_end)
+			abort();
+		if (name_begins_line(bytes, count, folded, length) != is_begin)
+			abort();
+	}
+}
+
 static void
 check_every_split(const uint8_t *bytes, size_t length, bool lenient_lf)
 {
@@ -143,5 +166,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		length = LOOKED_AT_MAX;
 	check_every_split(bytes, length, false);
 	check_every_split(bytes, length, true);
+	check_comparison(bytes, length, false);
+	check_comparison(bytes, length, true);
 	return 0;
 }

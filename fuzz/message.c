@@ -42,6 +42,9 @@ check_answer(const struct verdict *answer, const struct handover *asked)
 		abort();
 	if (has_name ? answer->name >= NAMES : answer->name != VERDICT_NO_NAME)
 		abort();
+	if (answer->outcome == OUTCOME_MORE &&
+	    (asked->flags & HANDOVER_FINAL) != 0)
+		abort();
 	if (answer->claimed[0] > NAME_MAX_BYTES ||
 	    (answer->claimed[0] != 0 && answer->outcome != OUTCOME_UNKNOWN))
 		abort();

@@ -95,6 +95,8 @@ check_policy(const struct policy *policy)
 enum {
 	ARENA_BYTES = 1 << 22,
 	PRINTED_BYTES = 1 << 22,
+	SMALL_BYTES = 1 << 17,
+	SMALL_PARTS = 12,
 };
 
 struct printed {
@@ -149,6 +151,37 @@ check_printed(const struct policy *policy)
 	if (policy_parse(&again, &text, 1, &arena, &report) != POLICY_OK ||
 	    policy_difference(policy, &again) != NULL)
 		abort();
+}
+
+static void
+refuse_problem(
+    void *context, struct place place, bool is_warning, const char *message)
+{
+	(void)context;
+	(void)place;
+	(void)is_warning;
+	(void)message;
+	abort(); /* nothing is told before there is enough memory */
+}
+
+/* With less memory than it took there is nothing but that to be said. */
+static void
+check_small_arenas(const struct texts *texts, size_t used)
+{
+	static _Alignas(16) uint8_t memory[SMALL_BYTES];
+	struct policy_report report = { refuse_problem, NULL };
+
+	if (used > sizeof(memory))
+		return;
+	for (size_t part = 0; part < SMALL_PARTS; part++) {
+		struct arena arena = { .base = memory,
+			.size = used / SMALL_PARTS * part };
+		struct policy policy;
+
+		if (policy_parse(&policy, texts->all, texts->count, &arena,
+			&report) != POLICY_ARENA_FULL)
+			abort();
+	}
 }
 
 /* Cuts off what comes before the next form feed, which no policy has. */
@@ -218,5 +251,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 			abort();
 		break;
 	}
+	check_small_arenas(&texts, arena.used);
 	return 0;
 }

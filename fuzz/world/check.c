@@ -94,6 +94,24 @@ check_batches(void)
 		    idle[i] == workers->idle[i], "idle workers are miscounted");
 }
 
+/* Who was heard to say what nobody may is heard no more. */
+static void
+check_guilty(void)
+{
+	for (uint32_t i = 0; i < KERNEL_PROCESSES; i++) {
+		const struct process *worker = &kernel.processes[i];
+		const struct file *ours;
+
+		if (worker->kind != PROCESS_WORKER || worker->is_zombie ||
+		    !worker->is_guilty)
+			continue;
+		ours = kernel.fds[worker->fds[0] - KERNEL_FD].file->peer;
+		kernel_require(
+		    ours == NULL || ours->packets > 0 || worker->killed_by != 0,
+		    "a worker lives that was found to lie");
+	}
+}
+
 void
 check_always(void)
 {
@@ -130,6 +148,7 @@ check_always(void)
 	    "more undecided than the policy allows");
 	check_services(&tally);
 	check_batches();
+	check_guilty();
 }
 
 /* The clients' descriptors, and pipes of launches. */

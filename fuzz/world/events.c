@@ -6,6 +6,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #define ENTRIES_MAX 512u
@@ -181,5 +182,6 @@ fuzz_epoll_create1(int flags)
 {
 	(void)flags;
 	next = 0;
+	memset(entries, 0, sizeof(entries));
 	return fd_make(file_make(FILE_EPOLL), kernel.current);
 }

@@ -26,6 +26,12 @@ static struct kept {
 	size_t said_length;
 } workers[WORKERS_KEPT];
 
+void
+hostile_begin(void)
+{
+	memset(workers, 0, sizeof(workers));
+}
+
 static struct kept *
 kept_of(const struct process *worker)
 {
@@ -161,8 +167,9 @@ patch(struct kept *kept)
 		    script_byte() * VERDICT_BYTES % (VERDICT_MESSAGE_MAX + 1);
 }
 
+/* With descriptors it can be no answer, and once more it can be none either. */
 static void
-say(const struct process *worker, const struct kept *kept, size_t fds)
+say(struct process *worker, const struct kept *kept, size_t fds, bool is_again)
 {
 	int sent[BATCH_MAX];
 	size_t count = 0;
@@ -172,8 +179,10 @@ say(const struct process *worker, const struct kept *kept, size_t fds)
 			sent[count++] = kept->fds[i];
 	if (fds > 0 && count == 0)
 		sent[count++] = worker->fds[0];
-	(void)channel_send(
-	    worker->fds[0], kept->said, kept->said_length, sent, count);
+	if (channel_send(worker->fds[0], kept->said, kept->said_length, sent,
+		count) == 0 &&
+	    kept->said_length > 0 && (count > 0 || is_again))
+		worker->is_guilty = true;
 }
 
 static void
@@ -214,19 +223,19 @@ act(struct process *worker, struct kept *kept, uint8_t how)
 		if (how % 12 == 1)
 			patch(kept);
 		let_go(kept);
-		say(worker, kept, 0);
+		say(worker, kept, 0, false);
 		kept->count = 0;
 		break;
 	case 3:
 		answer(worker, kept, true);
-		say(worker, kept, 0); /* and keeps the sockets */
+		say(worker, kept, 0, false); /* and keeps the sockets */
 		break;
 	case 4:
 		answer(worker, kept, false);
-		say(worker, kept, 1U + how % BATCH_MAX);
+		say(worker, kept, 1U + how % BATCH_MAX, false);
 		break;
 	case 5:
-		say(worker, kept, 0); /* again, or nothing */
+		say(worker, kept, 0, true);
 		break;
 	case 6:
 		say_bytes(worker);

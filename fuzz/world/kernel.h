@@ -109,6 +109,7 @@ struct process {
 	uint64_t session; /* a service's */
 	struct connection *connection; /* and its client */
 	uint32_t step; /* how far it came */
+	bool is_guilty; /* a worker that said what nobody may */
 };
 
 struct kernel {

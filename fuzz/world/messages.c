@@ -26,6 +26,10 @@ fuzz_send(int fd, const void *bytes, size_t length, int flags)
 {
 	struct file *file = fd_file(fd);
 
+	if (fd < 0) {
+		errno = EBADF;
+		return -1;
+	}
 	kernel_require((flags & MSG_NOSIGNAL) != 0, "sends with a signal");
 	kernel_require(file != NULL, "sends to what is not open");
 	if (file->kind != FILE_STREAM)
@@ -67,6 +71,10 @@ fuzz_recv(int fd, void *bytes, size_t size, int flags)
 {
 	struct file *file = fd_file(fd);
 
+	if (fd < 0) {
+		errno = EBADF;
+		return -1;
+	}
 	kernel_require(file != NULL, "receives from what is not open");
 	kernel_require(file->kind == FILE_STREAM, "receives from no client");
 	kernel_require((flags & MSG_DONTWAIT) != 0, "waits for a client");

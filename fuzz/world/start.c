@@ -217,6 +217,7 @@ world_run(const void *const images[WORLD_IMAGES],
 {
 	memset(&world, 0, sizeof(world));
 	kernel_begin();
+	hostile_begin();
 	kernel.turn = turn;
 	kernel.log_line = check_log_line;
 	take_images(images, sizes);

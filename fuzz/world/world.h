@@ -58,6 +58,8 @@ void script_play(void);
 /* A worker's, launcher's, service's next step. */
 void worker_act(struct process *worker);
 void worker_hostile(struct process *worker);
+/* Nobody has anything yet. */
+void hostile_begin(void);
 void launcher_act(struct process *launcher);
 void service_act(struct process *service);
 void service_fail(struct process *service, uint32_t step);
