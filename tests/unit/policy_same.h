@@ -37,6 +37,14 @@ is_same_words(const struct policy *left, struct span l,
 	return is_same;
 }
 
+static inline bool
+is_same_addr(const struct addr *left, const struct addr *right)
+{
+	return memcmp(left->bytes, right->bytes, sizeof(left->bytes)) == 0 &&
+	    left->scope == right->scope && left->port == right->port &&
+	    left->family == right->family;
+}
+
 /* Nets are numbered as they are declared, and stay in that order. */
 static inline bool
 is_same_match(const struct policy *l, const struct policy_match *left,
@@ -52,8 +60,7 @@ is_same_match(const struct policy *l, const struct policy_match *left,
 	return left->kind == POLICY_MATCH_ANY ||
 	    (left->prefix.bits == right->prefix.bits &&
 		is_same_text(left->zone, right->zone) &&
-		memcmp(&left->prefix.addr, &right->prefix.addr,
-		    sizeof(left->prefix.addr)) == 0);
+		is_same_addr(&left->prefix.addr, &right->prefix.addr));
 }
 
 static inline bool
@@ -271,7 +278,7 @@ static inline const char *
 listen_difference(
     const struct policy_listen *left, const struct policy_listen *right)
 {
-	DIFFERS(memcmp(&left->addr, &right->addr, sizeof(left->addr)) == 0);
+	DIFFERS(is_same_addr(&left->addr, &right->addr));
 	DIFFERS(is_same_text(left->name, right->name));
 	DIFFERS(is_same_text(left->zone.text, right->zone.text));
 	DIFFERS(is_same_text(left->interface, right->interface));
