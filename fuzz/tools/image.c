@@ -21,6 +21,7 @@ main(int argc, char *argv[])
 	if (file == NULL)
 		err(1, "one policy, please");
 	length = fread(text, 1, sizeof(text), file);
+	(void)fclose(file);
 	image = policy_image(text, length, &size);
 	if (image == NULL)
 		errx(1, "%s: not a policy that reads no files", argv[1]);

@@ -57,7 +57,7 @@ resolve(const struct target *target, int64_t deadline_ms,
 	int64_t left_ms = deadline_ms - deadline_now_ms();
 	char port[8];
 
-	snprintf(port, sizeof(port), "%u", (unsigned int)target->port);
+	(void)snprintf(port, sizeof(port), "%u", (unsigned int)target->port);
 	if (sigaction(SIGALRM, &alarm, &before) == -1)
 		return EAI_SYSTEM;
 	arm_timer(left_ms > 0 ? left_ms : 1); /* 0 would mean never */

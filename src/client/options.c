@@ -113,7 +113,7 @@ options_read(struct options *options, int argc, char **argv)
 {
 	*options = (struct options){ .family = AF_UNSPEC,
 		.port = PORT_DEFAULT,
-		.wait_ms = WAIT_DEFAULT_S * 1000 };
+		.wait_ms = WAIT_DEFAULT_S * INT64_C(1000) };
 	if (read_flags(options, argc, argv) == -1)
 		return -1;
 	if (options->is_version)

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SPLICE_BYTES (1024 * 1024)
+#define SPLICE_BYTES ((size_t)1024 * 1024)
 #define SPLICES_A_TURN 8
 #define TERMINAL_BYTES 512
 /* One EAGAIN may mean either end, two both; a third, that splice is stuck. */

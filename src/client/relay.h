@@ -2,6 +2,7 @@
 #define CLIENT_RELAY_H
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -11,7 +12,7 @@
 #define RELAY_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 #define RELAY_SPLICE_FLAGS (SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
 
-#define RELAY_BUFFER_BYTES (256 * 1024)
+#define RELAY_BUFFER_BYTES ((size_t)256 * 1024)
 
 /* What standard input or output is, and so how it is used without blocking. */
 enum relay_kind {

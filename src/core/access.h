@@ -38,7 +38,7 @@ struct access {
 };
 
 struct access access_decide(
-    const struct image *image, uint32_t service, const struct asker *asker);
+    const struct image *image, uint32_t index, const struct asker *asker);
 
 /* The same for admission: ACCESS_ALLOWED or ACCESS_DENIED. */
 struct access access_admit(const struct image *image, const struct addr *peer);

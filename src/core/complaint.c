@@ -9,6 +9,9 @@
 
 #include "core/zone.h"
 
+_Static_assert(
+    ZONE_ADDRESS_BYTES >= ADDR_TEXT_BYTES, "room for any address, written");
+
 enum { SHOWN_BYTES = 64 };
 
 void
@@ -95,8 +98,7 @@ complaint_shown_length(struct text text)
 static void
 add_host_bits(struct complaint *complaint, struct text word)
 {
-	char address[ZONE_ADDRESS_BYTES > ADDR_TEXT_BYTES ? ZONE_ADDRESS_BYTES
-							  : ADDR_TEXT_BYTES];
+	char address[ZONE_ADDRESS_BYTES]; /* it is written back there */
 	struct text zone;
 	struct addr addr;
 	unsigned count = 0;

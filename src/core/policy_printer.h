@@ -30,7 +30,7 @@ void printer_end(struct policy_printer *printer);
 void printer_end_full(struct policy_printer *printer);
 bool printer_is_at_begin(const struct policy_printer *printer);
 /* Without a blank in front. */
-void printer_put(struct policy_printer *printer, const char *text);
+void printer_put(struct policy_printer *printer, const char *string);
 /* A blank and a word, in quotes if it needs them. */
 void printer_word(struct policy_printer *printer, struct text word);
 /* The same of a text that is known to need none, behind a mark. */

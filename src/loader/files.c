@@ -41,7 +41,7 @@ files_name(const struct files *files, uint32_t index)
 void
 files_explain(struct file_why *why, int error)
 {
-	snprintf(why->text, sizeof(why->text), "%s", strerror(error));
+	(void)snprintf(why->text, sizeof(why->text), "%s", strerror(error));
 }
 
 int
@@ -76,7 +76,7 @@ files_check(const struct files *files, int fd, const char *path, mode_t kind,
 		return false;
 	}
 	if ((status.st_mode & S_IFMT) != kind) {
-		snprintf(why->text, sizeof(why->text), "not a %s",
+		(void)snprintf(why->text, sizeof(why->text), "not a %s",
 		    kind == S_IFDIR ? "directory" : "regular file");
 		return false;
 	}
@@ -84,12 +84,12 @@ files_check(const struct files *files, int fd, const char *path, mode_t kind,
 	    file_is_trusted(&status, files->owner, &fault))
 		return true;
 	if (fault == FILE_FAULT_OWNER)
-		snprintf(why->text, sizeof(why->text),
+		(void)snprintf(why->text, sizeof(why->text),
 		    "it belongs to uid %u: it must belong to root%s",
 		    (unsigned)status.st_uid,
 		    files->owner == 0 ? "" : " or to you");
 	else
-		snprintf(why->text, sizeof(why->text),
+		(void)snprintf(why->text, sizeof(why->text),
 		    "it can be written to by others than its owner: chmod "
 		    "go-w %s",
 		    path);
@@ -127,7 +127,7 @@ files_read(int fd, size_t most, struct buffer *text, struct file_why *why)
 		if (count == 0)
 			return true;
 		if ((size_t)count > most - text->used) {
-			snprintf(why->text, sizeof(why->text),
+			(void)snprintf(why->text, sizeof(why->text),
 			    "more than %u bytes", FILES_BYTES_MAX);
 			return false;
 		}

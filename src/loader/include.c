@@ -97,9 +97,10 @@ is_new(struct load *load, struct place include, int fd, struct file_why *why)
 		return true;
 	}
 	if (entry->value == 1)
-		snprintf(why->text, sizeof(why->text), "it is the main file");
+		(void)snprintf(
+		    why->text, sizeof(why->text), "it is the main file");
 	else
-		snprintf(why->text, sizeof(why->text),
+		(void)snprintf(why->text, sizeof(why->text),
 		    "it is included already, by line %u", entry->value - 1);
 	return false;
 }
@@ -119,7 +120,7 @@ include_file(struct load *load, struct place include, const char *path, int fd)
 {
 	struct files *files = &load->files;
 	struct buffer text = { .bytes = NULL };
-	struct file_why why;
+	struct file_why why = { .text = "" };
 
 	if (is_new(load, include, fd, &why) &&
 	    files_check(files, fd, path, S_IFREG, &why) &&
@@ -168,7 +169,7 @@ include_candidate(struct load *load, struct place include, int directory,
 	struct file_why why = { .text = "" };
 	int fd;
 
-	snprintf(joined, sizeof(joined), "%s%s%s", directory_path,
+	(void)snprintf(joined, sizeof(joined), "%s%s%s", directory_path,
 	    *base_of(directory_path) != '\0' ? "/" : "", candidate->name);
 	fd = open_candidate(&load->files, directory, candidate, path, &why);
 	if (fd != -1)
@@ -261,20 +262,22 @@ include_path(void *context, const struct word *word)
 {
 	struct load *load = context;
 	char path[PATH_MAX];
-	struct file_why why;
+	struct file_why why = { .text = "" };
 	struct stat status;
+	bool is_directory;
 	int fd;
 
 	if (!load_has_room(load, word->place))
 		return;
-	snprintf(path, sizeof(path), "%.*s", TEXT_ARGS(word->text));
+	(void)snprintf(path, sizeof(path), "%.*s", TEXT_ARGS(word->text));
 	fd = files_open(&load->files, path, &why);
-	if (fd != -1 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+	is_directory = fd != -1
+	    ? fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)
+	    : why.text[0] == '\0' && !is_policy_name(base_of(path));
+	if (is_directory)
 		include_directory(load, word->place, path, fd);
 	else if (fd != -1)
 		include_file(load, word->place, path, fd);
-	else if (why.text[0] == '\0' && !is_policy_name(base_of(path)))
-		include_directory(load, word->place, path, fd);
 	else
 		lack(load, word->place, path, &why);
 	fd_close(&fd);
@@ -310,7 +313,7 @@ read_main(struct load *load)
 	const char *path = load->options->policy_path;
 	struct files *files = &load->files;
 	struct buffer text = { .bytes = NULL };
-	struct file_why why;
+	struct file_why why = { .text = "" };
 	int fd = files_open(files, path, &why);
 	bool is_read = fd != -1 &&
 	    files_check(files, fd, path, S_IFREG, &why) &&

@@ -66,7 +66,7 @@ add_file(struct load *load, const struct policy_match *match)
 	struct buffer text = { .bytes = NULL };
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%.*s", TEXT_ARGS(word->text));
+	(void)snprintf(path, sizeof(path), "%.*s", TEXT_ARGS(word->text));
 	if (load_has_room(load, match->place) &&
 	    read_whole_file(load, path, match->place, &text))
 		net_file_read(

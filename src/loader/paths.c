@@ -26,32 +26,32 @@ paths_describe(const struct file_trust *trust, const char *path,
 {
 	switch (trust->fault) {
 	case FILE_FAULT_NONE:
-		snprintf(description, size, "no fault");
+		(void)snprintf(description, size, "no fault");
 		break;
 	case FILE_FAULT_ERRNO:
 		/* Whoever asked for this very path has just named it. */
 		if (strcmp(trust->path, path) == 0)
-			snprintf(
+			(void)snprintf(
 			    description, size, "%s", strerror(trust->error));
 		else
-			snprintf(description, size, "%s: %s", trust->path,
+			(void)snprintf(description, size, "%s: %s", trust->path,
 			    strerror(trust->error));
 		break;
 	case FILE_FAULT_OWNER:
-		snprintf(description, size,
+		(void)snprintf(description, size,
 		    "%s belongs to uid %u, who could replace what lies there: "
 		    "it must belong to root%s",
 		    trust->path, (unsigned)trust->uid,
 		    trust->owner == 0 ? "" : " or to you");
 		break;
 	case FILE_FAULT_WRITABLE:
-		snprintf(description, size,
+		(void)snprintf(description, size,
 		    "%s can be written to by others than its owner: "
 		    "chmod go-w %s",
 		    trust->path, trust->path);
 		break;
 	case FILE_FAULT_LOOP:
-		snprintf(description, size, "%s: too many symbolic links",
+		(void)snprintf(description, size, "%s: too many symbolic links",
 		    trust->path);
 		break;
 	}

@@ -157,7 +157,7 @@ put_groups(struct load *load, const struct policy_service *from,
 	}
 	to->groups.first = build_count(&load->build, IMAGE_GIDS);
 	to->groups.count = count;
-	if (count > 0)
+	if (gids != NULL && count > 0)
 		memcpy(build_add(&load->build, IMAGE_GIDS, count), gids,
 		    count * sizeof(gids[0]));
 }

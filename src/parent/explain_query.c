@@ -174,6 +174,7 @@ take_pair(struct reading *reading, char *pair, bool is_given[KEYS])
 
 bool
 explain_read(struct explain_query *query, const char *text, uint32_t now,
+    /* NOLINTNEXTLINE(readability-non-const-parameter): `reading` writes it */
     char problem[EXPLAIN_PROBLEM_BYTES])
 {
 	struct reading reading = { .query = query, .problem = problem };

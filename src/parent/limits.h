@@ -1,6 +1,8 @@
 #ifndef PARENT_LIMITS_H
 #define PARENT_LIMITS_H
 
+#include <stddef.h>
+
 /* Times and sizes that no policy changes. Milliseconds, bytes, counts. */
 
 #define LIMIT_BATCH_MS 1000 /* for a parser to answer its batch */
@@ -23,7 +25,7 @@
 #define LIMIT_RING_MS 5 /* until a refused client's end is looked for */
 #define LIMIT_LINGER_MS 15000 /* for it to close, in all; then the next: */
 #define LIMIT_LINGER_IDLE_MS 4000 /* without sending anything */
-#define LIMIT_LINGER_BYTES (4u * 1024 * 1024)
+#define LIMIT_LINGER_BYTES ((size_t)4 * 1024 * 1024)
 #define LIMIT_LINGER_SLOTS 1024u
 #define LIMIT_LINGER_PER_SOURCE 256u
 

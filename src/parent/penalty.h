@@ -15,7 +15,7 @@ struct worker;
  */
 
 /* Room for what is written down of so many workers' words. 0, or -1: errno. */
-int penalty_make_room(struct parent *parent, uint32_t workers);
+int penalty_make_room(struct parent *parent, uint32_t count);
 
 /* A worker starts: nothing was said by it yet. */
 void penalty_begin(struct parent *parent, struct worker *worker);

@@ -176,10 +176,11 @@ tell_descriptors(const struct parent *parent)
 {
 	const struct image_global *global = image_global(&parent->image);
 	uint64_t fixed = 64 + parent->listeners.count +
-	    3 * WORKERS_A_SEAT * ((uint64_t)global->parser_workers + 1);
+	    UINT64_C(3) * WORKERS_A_SEAT *
+		((uint64_t)global->parser_workers + 1);
 	uint64_t wanted = fixed + global->pending + LIMIT_LINGER_SLOTS +
 	    global->sessions +
-	    2 * LIMIT_LAUNCHES_OPEN * EDITION_SIDES *
+	    UINT64_C(2) * LIMIT_LAUNCHES_OPEN * EDITION_SIDES *
 		launch_count(parent, parent->side) +
 	    count_passing(parent);
 	struct rlimit limit = { 0 };

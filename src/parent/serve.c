@@ -215,7 +215,7 @@ pace(struct parent *parent, uint64_t accepted_before)
 
 	if (parent->now_ms - parent->pace.window_ms >= LIMIT_NAP_WINDOW_MS) {
 		parent->pace.is_busy = parent->now_ms - parent->pace.window_ms <
-			2 * LIMIT_NAP_WINDOW_MS &&
+			INT64_C(2) * LIMIT_NAP_WINDOW_MS &&
 		    accepted - parent->pace.before >= LIMIT_NAP_ACCEPTS;
 		parent->pace.window_ms = parent->now_ms;
 		parent->pace.before = accepted;

@@ -344,6 +344,7 @@ enter_lists(
 	struct session_list *queue;
 	bool is_new = session->state == SESSION_FREE;
 
+	assert(parent != NULL); /* or the analyser doubts all that is in it */
 	queue = queue_list(sessions, session);
 	if (queue != NULL)
 		session_list_remove(parent, queue, session);

@@ -60,7 +60,7 @@ fd_init(void)
 void
 fd_close_shared(int *fd)
 {
-	const suseconds_t bound_us = CLOSE_BOUND_MS * 1000;
+	const suseconds_t bound_us = (suseconds_t)CLOSE_BOUND_MS * 1000;
 	/* It repeats: the first may come before close() has been entered. */
 	const struct itimerval bound = { .it_interval = { .tv_usec = bound_us },
 		.it_value = { .tv_usec = bound_us } };

@@ -63,7 +63,7 @@ void log_addr(const struct addr *addr);
 /* addr= and port= of ours. */
 void log_own_addr(const struct addr *addr);
 /* key=FILE:LINE */
-void log_place(const char *key, const char *file, uint32_t line);
+void log_place(const char *key, const char *file, uint32_t number);
 void log_end(void);
 
 /* Writes what has been collected. Call once a turn, and before exit. */

@@ -31,7 +31,7 @@ struct log_line {
  * 0, or -1 with errno: then lines go where they went before, to stderr at
  * first. What was collected for another sink is written to that one, or lost.
  */
-int log_sink_open(enum image_log_sink sink, uint32_t syslog_facility);
+int log_sink_open(enum image_log_sink kind, uint32_t syslog_facility);
 
 /* Takes one line; collects or sends it. */
 void log_sink_write(const struct log_line *line);

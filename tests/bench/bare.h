@@ -34,6 +34,7 @@ bare_call(long number, long first, long second, long third)
 #endif
 }
 
+/* NOLINTNEXTLINE(*-reserved-identifier,cert-dcl*): the linker's name */
 void _start(void);
 
 #endif

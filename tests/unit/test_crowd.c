@@ -88,7 +88,7 @@ slow_heaviest(const struct both *both)
 		uint32_t weight = slow_weight(both, hood);
 
 		if (weight > most ||
-		    (weight > 0 && weight == most &&
+		    (heaviest != HOODS && weight == most &&
 			both->weighed[hood] < both->weighed[heaviest])) {
 			most = weight;
 			heaviest = hood;

@@ -33,8 +33,8 @@ test_everything(void **state)
 	static const char *const argv[] = { "-sh", "-c", "two words", "",
 		NULL };
 	static const char *const env[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
-		"/bin",
+		("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+		 "/sbin:/bin"),
 		"PROTO=TCP", "TCPMUX_SERVICE=zz", "HOME=/srv", "USER=someone",
 		"LOGNAME=", "A=b=c", NULL
 	};
