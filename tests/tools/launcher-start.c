@@ -3,11 +3,14 @@
  * fails it:
  *   launcher-start [-l|-c CALL[,ARG0]=ERRNO]... [-n NETWORK_FD] CHANNEL_FD
  *       IMAGE_FD STATUS_FD PROGRAM KIND
+ *   tcpmuxd-launcher KIND
  * -l: in the launcher itself this system call (with this first argument)
  * returns that error; -c: in what it launches, up to and with its exec. 0
  * makes it lie: it says that it was done, and does nothing. The answers come
  * from a process of its own (seccomp_unotify(2)), so the programs are the
- * ones that ship.
+ * ones that ship. By the second name it stands where the launcher should be,
+ * with the descriptors of one: the file `failures` beside it has the options,
+ * and the launcher is in the folder `real`.
  */
 #include <err.h>
 #include <errno.h>
@@ -205,12 +208,61 @@ aside(const char *text)
 	return fd;
 }
 
+static void
+lay_on(void)
+{
+	if (failure_count > 0) {
+		int end = start_answering();
+
+		pass(end, install());
+		/* It closes with the exec, like the kernel's. */
+	}
+}
+
+/* One word a line: -l or -c, and what fails. */
+static void
+read_failures(void)
+{
+	FILE *file = fopen("failures", "re");
+	char how[4], what[80];
+
+	if (file == NULL)
+		err(2, "failures");
+	while (fscanf(file, "%3s %79s", how, what) == 2)
+		add_failure(what, strcmp(how, "-l") == 0);
+	(void)fclose(file);
+}
+
+static _Noreturn void
+replace_launcher(const char *kind)
+{
+	char path[4096];
+	const ssize_t length =
+	    readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (length == -1)
+		err(2, "/proc/self/exe");
+	path[length] = '\0';
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	if (chdir(path) != 0)
+		err(2, "%s", path);
+	read_failures();
+	lay_on();
+	execle("real/tcpmuxd-launcher", "tcpmuxd-launcher", kind, (char *)NULL,
+	    (char *[]){ NULL });
+	err(2, "real/tcpmuxd-launcher");
+}
+
 int
 main(int argc, char *argv[])
 {
 	int given[4] = { [3] = -1 };
 	int option;
 
+	if (argc == 2)
+		replace_launcher(argv[1]);
 	while ((option = getopt(argc, argv, "+l:c:n:")) != -1) {
 		if (option == 'n')
 			given[3] = aside(optarg);
@@ -229,12 +281,7 @@ main(int argc, char *argv[])
 			err(2, "dup2");
 	if (close_range(given[3] == -1 ? 6 : 7, ~0U, 0) != 0)
 		err(2, "close_range");
-	if (failure_count > 0) {
-		int end = start_answering();
-
-		pass(end, install());
-		/* It closes with the exec, like the kernel's. */
-	}
+	lay_on();
 	execle(argv[3], "tcpmuxd-launcher", argv[4], (char *)NULL,
 	    (char *[]){ NULL });
 	err(2, "%s", argv[3]);
