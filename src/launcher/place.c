@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -18,6 +19,13 @@
 #include "core/message.h"
 #include "sys/cgroup.h"
 #include "sys/restore.h"
+
+static int
+refuse(void)
+{
+	errno = EPERM;
+	return -1;
+}
 
 /* First of all, so that the parent knows whom to kill if it hangs. */
 int
@@ -40,11 +48,7 @@ child_enter_cgroup(struct child *child)
 		return 0;
 	if (!child->is_born_there && cgroup_enter(child->cgroup_fd) != 0)
 		return -1;
-	if (!cgroup_has_process(child->cgroup_fd)) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return cgroup_has_process(child->cgroup_fd) ? 0 : refuse();
 }
 
 /* Its number is then also the group's: what the session leaves behind. */
@@ -54,11 +58,7 @@ child_lead_group(struct child *child)
 	(void)child;
 	if (setpgid(0, 0) != 0)
 		return -1;
-	if (getpgrp() != getpid()) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return getpgrp() == getpid() ? 0 : refuse();
 }
 
 /* The launcher has set all to their defaults; only its mask is left. */
@@ -116,11 +116,13 @@ child_set_umask(struct child *child)
 	const mode_t mask = (mode_t)child->plan->service->umask;
 
 	(void)umask(mask);
-	if (umask(mask) != mask) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return umask(mask) == mask ? 0 : refuse();
+}
+
+static bool
+is_same(const struct stat *one, const struct stat *other)
+{
+	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
 /*
@@ -141,11 +143,7 @@ child_change_root(struct child *child)
 	if (fd == -1 || fstat(fd, &wanted) != 0 || fchdir(fd) != 0 ||
 	    close(fd) != 0 || chroot(".") != 0 || stat("/", &is) != 0)
 		return -1;
-	if (is.st_dev != wanted.st_dev || is.st_ino != wanted.st_ino) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return is_same(&wanted, &is) ? 0 : refuse();
 }
 
 int
@@ -155,8 +153,18 @@ child_drop_tools(struct child *child)
 	return close_range(CHILD_STATUS_FD + 1, ~0U, 0);
 }
 
+/* The root is where the base is already, or child_change_root has gone to. */
 int
 child_change_directory(struct child *child)
 {
-	return chdir(child->plan->chdir);
+	const char *path = child->plan->chdir;
+	struct stat wanted, is;
+
+	if (chdir(path) != 0)
+		return -1;
+	if (path[1] == '\0')
+		return 0;
+	if (stat(path, &wanted) != 0 || stat(".", &is) != 0)
+		return -1;
+	return is_same(&wanted, &is) ? 0 : refuse();
 }

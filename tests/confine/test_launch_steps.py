@@ -101,6 +101,8 @@ LYING = [
     ("mount", "mounts", ISOLATED),
     ("getppid", "init", ISOLATED),
     ("chroot", "root", {"chroot": "/usr"}),
+    ("fchdir", "root", {"chroot": "/usr"}),
+    ("chdir", "chdir", {"chdir": "/usr"}),
     ("setgroups", "verify", GROUPS),
     ("setresgid", "verify", {}),
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set", FULL),
