@@ -1,6 +1,6 @@
 /*
- * Writes the image of a policy to standard output, for fuzz/seeds/image: run
- * by `make -f fuzz/Makefile seeds` whenever the image's layout has changed.
+ * Writes the image of a policy to standard output: a seed for fuzz/image.c, of
+ * the layout that images have now.
  */
 #include <err.h>
 #include <stdio.h>

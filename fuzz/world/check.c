@@ -37,6 +37,8 @@ count(struct tally *tally)
 		const struct session *session = &parent->sessions.slots[i];
 
 		tally->states[session->state]++;
+		if (session->state == SESSION_FREE)
+			continue; /* most are */
 		if (session->state == SESSION_HELPING)
 			tally->helping[session->side]++;
 		if (session->state == SESSION_LAUNCHING && session->is_passed)

@@ -7,8 +7,9 @@ for harness in fuzz/*.c; do
 	target=${harness#fuzz/}
 	target=${target%.c}
 	cp "$WORK/build/fuzz/given/$target" "$OUT/"
-	inputs=("fuzz/seeds/$target"/*)
-	for path in "fuzz/corpus/$target"/*; do
+	inputs=()
+	for path in "fuzz/seeds/$target"/* "fuzz/corpus/$target"/* \
+	    "$WORK/build/fuzz/${target}s"/*; do
 		[[ ! -e $path ]] || inputs+=("$path")
 	done
 	zip -q -j "$OUT/${target}_seed_corpus.zip" "${inputs[@]}"
