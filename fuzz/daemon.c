@@ -1,7 +1,8 @@
 /*
  * Fuzzes the whole daemon: a policy, behind a form feed the policy of a
  * reload, behind another the script, which plays clients byte by byte, deaths
- * of workers and launchers, services, servers, time. Parent and parser are
+ * of workers and launchers, services, servers, time. What is no policy, or a
+ * large one, is another, of fuzz/world/policy.c. Parent and parser are
  * those that ship. What has to hold is what fuzz/verdict.c says.
  */
 #include "world/world.h"
@@ -60,10 +61,12 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	size_t sizes[WORLD_IMAGES] = { 0 };
 	void *first = take_policy(&bytes, &length, &sizes[0]);
 	void *next = take_policy(&bytes, &length, &sizes[1]);
-	const void *const images[WORLD_IMAGES] = { first, next };
+	const void *images[WORLD_IMAGES] = { first, next };
 
-	if (first != NULL)
-		world_run(images, sizes, bytes, length, false);
+	/* A script is played in any case. */
+	if (first == NULL)
+		images[0] = policy_small(&sizes[0]);
+	world_run(images, sizes, bytes, length, false);
 	free(first);
 	free(next);
 	return 0;

@@ -11,4 +11,10 @@
  */
 void *policy_image(const char *bytes, size_t length, size_t *size);
 
+/*
+ * One with every kind of service, and limits so small that a short script
+ * meets them. Not the caller's.
+ */
+const void *policy_small(size_t *size);
+
 #endif
