@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <err.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,14 @@ compare(const struct dirent **left, const struct dirent **right)
 	return strcmp((*left)->d_name, (*right)->d_name);
 }
 
+static bool
+is_file(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
 static void
 run_folder(const char *path)
 {
@@ -72,9 +81,9 @@ run_folder(const char *path)
 	for (int i = 0; i < count; i++) {
 		char file[4096];
 
-		if (entries[i]->d_name[0] != '.') {
-			(void)snprintf(file, sizeof(file), "%s/%s", path,
-			    entries[i]->d_name);
+		(void)snprintf(
+		    file, sizeof(file), "%s/%s", path, entries[i]->d_name);
+		if (is_file(file)) {
 			note(file);
 			run_file(file);
 		}

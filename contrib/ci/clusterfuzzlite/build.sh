@@ -8,10 +8,9 @@ for harness in fuzz/*.c; do
 	target=${target%.c}
 	cp "$WORK/build/fuzz/given/$target" "$OUT/"
 	inputs=()
-	for path in "fuzz/seeds/$target"/* "fuzz/corpus/$target"/* \
-	    "$WORK/build/fuzz/${target}s"/*; do
-		[[ ! -e $path ]] || inputs+=("$path")
-	done
+	while read -r folder; do
+		inputs+=("$folder"/*)
+	done < <(fuzz/inputs "$target" "$WORK/build")
 	zip -q -j "$OUT/${target}_seed_corpus.zip" "${inputs[@]}"
 	[[ ! -e fuzz/dict/$target.dict ]] ||
 	    cp "fuzz/dict/$target.dict" "$OUT/"
