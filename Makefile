@@ -239,6 +239,14 @@ soak:			## everybody at once, at random: SECONDS=60 SEED=1 (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) \
 	    tests/soak/chaos.py --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
+.PHONY: mutants
+mutants:		## leave out each defence, and see which test notices (root)
+	@contrib/deps build check
+	@contrib/deps -o peers
+	@$(PYTHON) -B tests/mutants/sites.py --check
+	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/mutants/run.py $(ARGS)
+
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \

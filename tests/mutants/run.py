@@ -1,0 +1,359 @@
+"""Leaves out one defence after the other, and looks which test sees it.
+
+    run.py [--only TEXT]... [--kind KIND]... [--jobs N] [--units] [--sample N]
+           [--again] [--list] [--report]
+
+Results are appended to BUILD/mutants/results.tsv and belong to what the
+mutant's file was then, so that an interrupted run goes on where it was.
+--units: only unit tests, the others another time. --again: who survived once
+more. --report: writes report.tsv of what is known, and runs nothing. Root.
+"""
+
+import argparse
+import collections
+import hashlib
+import os
+import pathlib
+import queue
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import sites
+import trees
+
+HERE = pathlib.Path(__file__).resolve().parent
+UNIT_SECONDS, NODE_SECONDS, FILE_SECONDS = 60, 90, 240
+# Forks until there is no pid left; or belongs to nothing listed.
+NEVER = {"e2e/test_intruder.py"}
+# As process 1 a shell, which reaps whom nobody waits for.
+INSIDE = ("mount --make-rprivate / && mount -t proc proc /proc && "
+          "mount -t tmpfs -o mode=1777 tmpfs /tmp && ip link set lo up && "
+          '"$@"; exit $?')
+KINDS = ("never", "gone", "call", "row", "pin", "limit", "always")
+
+
+def alone(command, tree, seconds, output):
+    """Runs a command where it can harm nobody; its status, None: time-out."""
+    wrapped = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c",
+               INSIDE, "sh", *command]
+    environment = {**os.environ, "TCPMUXD_BUILD": "build",
+                   "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(wrapped, cwd=tree, stdin=subprocess.DEVNULL,
+                          stdout=output, stderr=subprocess.STDOUT,
+                          env=environment, start_new_session=True) as process:
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return None
+
+
+def mapped():
+    tests = {}
+    for line in (HERE / "tests.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            file, names = line.split(":")
+            tests[file] = names.split()
+    return tests
+
+
+def file_hash(file):
+    return hashlib.sha256((sites.ROOT / file).read_bytes()).hexdigest()[:12]
+
+
+class Results:
+    """What is known, by mutant and by what its file was."""
+
+    COLUMNS = ("name", "hash", "outcome", "test", "seconds")
+
+    def __init__(self, path):
+        self.path, self.known = path, {}
+        self.lock = threading.Lock()
+        if path.exists():
+            for line in path.read_text().splitlines():
+                row = dict(zip(self.COLUMNS, line.split("\t")))
+                self.known[row["name"]] = row
+
+    def of(self, site):
+        row = self.known.get(site.name)
+        return row if row and row["hash"] == file_hash(site.file) else None
+
+    def add(self, site, outcome, test, seconds):
+        row = dict(zip(self.COLUMNS, (site.name, file_hash(site.file),
+                                      outcome, test, f"{seconds:.1f}")))
+        with self.lock:
+            self.known[site.name] = row
+            with self.path.open("a") as file:
+                file.write("\t".join(row.values()) + "\n")
+
+    def killers(self, file):
+        """What killed mutants of that file, the most frequent first."""
+        with self.lock:
+            counts = collections.Counter(
+                row["test"] for row in self.known.values()
+                if row["outcome"] == "killed" and
+                row["name"].startswith(file + ":"))
+        return [test for test, _ in counts.most_common()]
+
+
+class Units:
+    """The unit tests, and which have a file's code in them."""
+
+    def __init__(self, base):
+        folder = base / "build/tests/unit"
+        self.programs = sorted(
+            path.name for path in folder.iterdir()
+            if path.is_file() and os.access(path, os.X_OK))
+        self.symbols = {name: self._symbols(folder / name)
+                        for name in self.programs}
+        self.base, self.of_file = base, {}
+        # How long each takes; learned as they run.
+        self.seconds = {}
+
+    @staticmethod
+    def _symbols(path):
+        out = subprocess.run(["nm", "--defined-only", str(path)], check=True,
+                             capture_output=True, text=True).stdout
+        return {line.split()[-1] for line in out.splitlines()}
+
+    def _with(self, file):
+        if file.endswith(".h"):
+            return []
+        stem = file.removeprefix("src/").removesuffix(".c")
+        out = self._symbols(self.base / f"build/obj/{stem}.o")
+        functions = {name for name in out
+                     if re.search(rf"^{name}\(", (sites.ROOT / file)
+                                  .read_text(), re.M)}
+        if file.startswith("src/loader/profile_"):
+            return ["test_profile"]
+        return [name for name in self.programs
+                if functions & self.symbols[name]]
+
+    def tests(self, file):
+        if file not in self.of_file:
+            self.of_file[file] = self._with(file)
+        own = "test_" + pathlib.Path(file).stem
+        return sorted(self.of_file[file], key=lambda name: (
+            name != own, self.seconds.get(name, 1)))
+
+
+class Runner:
+    """Runs tests against one mutant after the other, in a tree of its own."""
+
+    def __init__(self, what, tree):
+        self.what, self.tree = what, tree
+        self.said = tree.path.with_suffix(".out")
+
+    def run(self, command, seconds):
+        with self.said.open("w") as output:
+            return alone(command, self.tree.path, seconds, output)
+
+    def units(self, site, number):
+        tests = self.what.units.tests(site.file)
+        killers = [test for test in self.what.results.killers(site.file)
+                   if test in tests]
+        for name in dict.fromkeys(killers + tests):
+            program = f"build/tests/unit/{name}"
+            begin = time.monotonic()
+            self.tree.set_number(program, number)
+            status = self.run([program], UNIT_SECONDS)
+            self.tree.set_number(program, 0)
+            if status == 0:
+                self.what.units.seconds[name] = time.monotonic() - begin
+                continue
+            return name, "time-out" if status is None else ""
+        return None
+
+    def pytest(self, tests, seconds):
+        """The first test that fails, or None; and whether in time."""
+        status = self.run(["/usr/bin/pytest-3", "-x", "-v", "-c",
+                           "tests/pytest.ini", "--tb=line", *tests], seconds)
+        text = self.said.read_text(errors="replace")
+        if status == 0 or status == 5:
+            return None, True
+        for line in text.splitlines():
+            match = re.match(r"(?:FAILED|ERROR) (\S+?\.py::\S+)", line)
+            if match:
+                return match[1], True
+        begun = re.findall(r"^(\S+\.py::\S+)", text, re.M)
+        return (begun[-1] if begun else tests[0]), status is not None
+
+    def nodes(self, site):
+        """Tests to try: killers of this one's like, then the mapped files."""
+        files = [f"tests/{name}" for name in
+                 self.what.tests.get(site.file, ()) if name not in NEVER]
+        known = [test for test in self.what.results.killers(site.file)
+                 if "::" in test]
+        return known[:6], files
+
+    def suites(self, site):
+        known, files = self.nodes(site)
+        groups = [known[:6]] if known else []
+        groups += [files[at:at + 1] for at in range(len(files))]
+        bad = self.what.bad
+        for group in groups:
+            skipped = [f"--deselect={node}" for node in sorted(bad)]
+            group = [node for node in group if node not in bad]
+            while group:
+                node, _ = self.pytest([*group, *skipped], FILE_SECONDS)
+                if node is None:
+                    break
+                again, in_time = self.pytest([node], NODE_SECONDS)
+                if again is not None:
+                    return self.plain(node), "" if in_time else "time-out"
+                # It fails now and then, or by its neighbours: without it.
+                skipped.append(f"--deselect={node}")
+                group = [other for other in group if other != node]
+        return None
+
+    @staticmethod
+    def plain(node):
+        return node if node.startswith("tests/") else f"tests/{node}"
+
+    def one(self, site):
+        number = self.what.numbers[site.name]
+        begin = time.monotonic()
+        found = None
+        if sites.is_built(site):
+            problem = self.tree.build_without(site)
+            if problem is not None:
+                self.tree.restore()
+                self.what.results.add(site, "killed", "the compiler",
+                                      time.monotonic() - begin)
+                return
+            number = 0
+        found = self.units(site, number)
+        if found is None and not self.what.only_units:
+            self.tree.set_programs(number)
+            found = self.suites(site)
+            self.tree.set_programs(0)
+        if sites.is_built(site):
+            self.tree.restore()
+        seconds = time.monotonic() - begin
+        if found is not None:
+            name, how = found
+            self.what.results.add(site, "killed", name + (
+                f" ({how})" if how else ""), seconds)
+        elif self.is_same_code(site):
+            self.what.results.add(site, "same-code", "", seconds)
+        elif self.what.only_units:
+            self.what.results.add(site, "passed-units", "", seconds)
+        else:
+            self.what.results.add(site, "survived", "", seconds)
+
+    def is_same_code(self, site):
+        """Does the compiler make the same of it, with and without?"""
+        if sites.is_built(site) or not site.file.endswith(".c"):
+            return False
+        text = sites.with_numbers(site.file, {site.name: 1})
+        made = []
+        for value in ("0", "1"):
+            source = self.tree.path.with_suffix(f".{value}.c")
+            source.write_text(text)
+            done = subprocess.run(
+                ["gcc", "-std=c11", "-O2", "-fPIE", "-w", "-Isrc",
+                 "-D_GNU_SOURCE", f"-DMUTANT(n)={value}", "-S", "-o", "-",
+                 str(source)], cwd=sites.ROOT, capture_output=True,
+                check=False)
+            made.append(re.sub(rb"\.file.*|\.string.*\.c\"", b"", done.stdout)
+                        if done.returncode == 0 else None)
+        return made[0] is not None and made[0] == made[1]
+
+
+class Work:
+    """What all runners share."""
+
+    def __init__(self, arguments):
+        build = pathlib.Path(os.environ.get("BUILD", "build"))
+        self.folder = (sites.ROOT / build / "mutants").resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.only_units, self.prefix = arguments.units, arguments.trees
+        self.all = sites.all_sites()
+        self.numbers = {site.name: index + 1
+                        for index, site in enumerate(self.all)}
+        self.results = Results(self.folder / "results.tsv")
+        self.tests = mapped()
+        self.bad = set()
+        bad = self.folder / "bad.txt"
+        if bad.exists():
+            self.bad = set(bad.read_text().split())
+
+    def wanted(self, arguments):
+        chosen = [site for site in self.all
+                  if (not arguments.only or
+                      any(text in site.name for text in arguments.only))
+                  and (not arguments.kind or site.kind in arguments.kind)]
+        if arguments.sample:
+            chosen = random.sample(chosen, min(arguments.sample, len(chosen)))
+        left = []
+        for site in chosen:
+            row = self.results.of(site)
+            state = row["outcome"] if row else None
+            if state in ("killed", "same-code"):
+                continue
+            if state == "survived" and not arguments.again:
+                continue
+            if state == "passed-units" and arguments.units and \
+                    not arguments.again:
+                continue
+            left.append(site)
+        return sorted(left, key=lambda site: KINDS.index(site.kind))
+
+    def run(self, chosen, jobs):
+        base = trees.build(self.folder, self.numbers)
+        self.units = Units(base)
+        todo = queue.Queue()
+        for site in chosen:
+            todo.put(site)
+        threads = [threading.Thread(target=self._work, args=(
+            todo, base, self.folder / f"{self.prefix}{index}"))
+            for index in range(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _work(self, todo, base, path):
+        runner = Runner(self, trees.Tree(base, path))
+        while True:
+            try:
+                site = todo.get_nowait()
+            except queue.Empty:
+                return
+            runner.one(site)
+            row = self.results.known[site.name]
+            print(todo.qsize(), row["outcome"], site.name, row["test"],
+                  flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--kind", action="append", default=[])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--trees", default="tree")
+    for flag in ("--units", "--again", "--list"):
+        parser.add_argument(flag, action="store_true")
+    arguments = parser.parse_args()
+    work = Work(arguments)
+    chosen = work.wanted(arguments)
+    if arguments.list:
+        for site in chosen:
+            print(f"{site.name}\t{site.text}")
+        return 0
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise SystemExit("mutants: needs root, for namespaces")
+    work.run(chosen, arguments.jobs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
