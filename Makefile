@@ -338,4 +338,5 @@ help:					## list the targets
 	@awk -F':.*## *' '/^[a-z-]+( [a-z-]+)*:.*##/ \
 	    { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
--include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/mutants -prune -o \
+    -name '*.d' -type f -print 2>/dev/null)

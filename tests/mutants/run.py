@@ -1,12 +1,13 @@
 """Leaves out one defence after the other, and looks which test sees it.
 
     run.py [--only TEXT]... [--kind KIND]... [--jobs N] [--units] [--sample N]
-           [--again] [--list] [--report]
+           [--again] [--control] [--list] [--report]
 
 Results are appended to BUILD/mutants/results.tsv and belong to what the
 mutant's file was then, so that an interrupted run goes on where it was.
 --units: only unit tests, the others another time. --again: who survived once
-more. --report: writes report.tsv of what is known, and runs nothing. Root.
+more. --control: the tests with every defence in its place; who fails there
+kills nothing. --report: writes report.tsv of what is known, and runs nothing. Root.
 """
 
 import argparse
@@ -28,7 +29,8 @@ import sites
 import trees
 
 HERE = pathlib.Path(__file__).resolve().parent
-UNIT_SECONDS, NODE_SECONDS, FILE_SECONDS = 60, 90, 240
+UNIT_CPU_SECONDS = 10
+UNIT_SECONDS, NODE_SECONDS, FILE_SECONDS = 200, 120, 400
 # Forks until there is no pid left; or belongs to nothing listed.
 NEVER = {"e2e/test_intruder.py"}
 # As process 1 a shell, which reaps whom nobody waits for.
@@ -161,14 +163,18 @@ class Runner:
                    if test in tests]
         for name in dict.fromkeys(killers + tests):
             program = f"build/tests/unit/{name}"
+            # An endless loop ends by its CPU time, however busy others are.
+            command = ["prlimit", f"--cpu={UNIT_CPU_SECONDS}", program]
             begin = time.monotonic()
             self.tree.set_number(program, number)
-            status = self.run([program], UNIT_SECONDS)
+            status = self.run(command, UNIT_SECONDS)
             self.tree.set_number(program, 0)
             if status == 0:
                 self.what.units.seconds[name] = time.monotonic() - begin
-                continue
-            return name, "time-out" if status is None else ""
+            elif status is not None:
+                return name, ""
+            elif self.run(command, UNIT_SECONDS) == 0:
+                return name, "time-out"
         return None
 
     def pytest(self, tests, seconds):
@@ -206,12 +212,17 @@ class Runner:
                 if node is None:
                     break
                 again, in_time = self.pytest([node], NODE_SECONDS)
-                if again is not None:
+                if again is not None and (in_time or self.passes(node)):
                     return self.plain(node), "" if in_time else "time-out"
                 # It fails now and then, or by its neighbours: without it.
                 skipped.append(f"--deselect={node}")
                 group = [other for other in group if other != node]
         return None
+
+    def passes(self, node):
+        """With every defence in its place, and in the same time?"""
+        self.tree.set_programs(0)
+        return self.pytest([node], NODE_SECONDS)[0] is None
 
     @staticmethod
     def plain(node):
@@ -248,6 +259,15 @@ class Runner:
         else:
             self.what.results.add(site, "survived", "", seconds)
 
+    def control(self, name):
+        """The tests of a file that fail with every defence in its place."""
+        status = self.run(["/usr/bin/pytest-3", "-v", "-c", "tests/pytest.ini",
+                           "--tb=short", f"tests/{name}"], 900)
+        text = self.said.read_text(errors="replace")
+        if status == 0:
+            return []
+        return re.findall(r"^(?:FAILED|ERROR) (\S+?\.py::\S+)", text, re.M)
+
     def is_same_code(self, site):
         """Does the compiler make the same of it, with and without?"""
         if sites.is_built(site) or not site.file.endswith(".c"):
@@ -280,10 +300,10 @@ class Work:
                         for index, site in enumerate(self.all)}
         self.results = Results(self.folder / "results.tsv")
         self.tests = mapped()
-        self.bad = set()
-        bad = self.folder / "bad.txt"
-        if bad.exists():
-            self.bad = set(bad.read_text().split())
+        # What fails here with every defence in its place kills nothing.
+        self.bad, self.bad_path = set(), self.folder / "bad.txt"
+        if self.bad_path.exists():
+            self.bad = set(self.bad_path.read_text().split())
 
     def wanted(self, arguments):
         chosen = [site for site in self.all
@@ -306,31 +326,41 @@ class Work:
             left.append(site)
         return sorted(left, key=lambda site: KINDS.index(site.kind))
 
-    def run(self, chosen, jobs):
+    def run(self, chosen, jobs, work):
         base = trees.build(self.folder, self.numbers)
         self.units = Units(base)
         todo = queue.Queue()
-        for site in chosen:
-            todo.put(site)
+        for one in chosen:
+            todo.put(one)
         threads = [threading.Thread(target=self._work, args=(
-            todo, base, self.folder / f"{self.prefix}{index}"))
+            work, todo, base, self.folder / f"{self.prefix}{index}"))
             for index in range(jobs)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _work(self, todo, base, path):
+    def _work(self, work, todo, base, path):
         runner = Runner(self, trees.Tree(base, path))
         while True:
             try:
-                site = todo.get_nowait()
+                one = todo.get_nowait()
             except queue.Empty:
                 return
-            runner.one(site)
-            row = self.results.known[site.name]
-            print(todo.qsize(), row["outcome"], site.name, row["test"],
-                  flush=True)
+            work(runner, one)
+            print(todo.qsize(), end=" left: ", flush=True)
+
+    def leave_out(self, runner, site):
+        runner.one(site)
+        row = self.results.known[site.name]
+        print(row["outcome"], site.name, row["test"], flush=True)
+
+    def control(self, runner, name):
+        begin = time.monotonic()
+        failed = runner.control(name)
+        print(f"{name}: {time.monotonic() - begin:.0f} s", *failed, flush=True)
+        with self.results.lock, self.bad_path.open("a") as file:
+            file.write("".join(f"{node}\n" for node in failed))
 
 
 def main():
@@ -340,7 +370,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--trees", default="tree")
-    for flag in ("--units", "--again", "--list"):
+    for flag in ("--units", "--again", "--list", "--control"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
     work = Work(arguments)
@@ -351,7 +381,13 @@ def main():
         return 0
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         raise SystemExit("mutants: needs root, for namespaces")
-    work.run(chosen, arguments.jobs)
+    if arguments.control:
+        names = dict.fromkeys(name for site in chosen for name in
+                              work.tests.get(site.file, ()))
+        work.run([name for name in names if name not in NEVER],
+                 arguments.jobs, work.control)
+        return 0
+    work.run(chosen, arguments.jobs, work.leave_out)
     return 0
 
 

@@ -6,11 +6,13 @@ writing its number there. What a compiler has to see (a table's row) is built
 in a copy, and undone afterwards.
 """
 
+import errno
 import os
 import pathlib
 import shutil
 import struct
 import subprocess
+import time
 
 import sites
 
@@ -101,10 +103,22 @@ class Tree:
             return
         at = self._offset(program)
         if at != -1:
-            descriptor = os.open(self.path / program, os.O_WRONLY)
+            descriptor = self._open(self.path / program)
             os.pwrite(descriptor, struct.pack("<I", number), at + len(MARK))
             os.close(descriptor)
         self._number[program] = number
+
+    @staticmethod
+    def _open(path):
+        """Opens a program to be written to, once its last process has gone."""
+        for _ in range(300):
+            try:
+                return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno != errno.ETXTBSY:
+                    raise
+                time.sleep(0.1)
+        raise TimeoutError(f"{path} is still in use")
 
     def set_programs(self, number):
         for name in PROGRAMS:

@@ -216,6 +216,48 @@ test_admission(void **state)
 	free(block);
 }
 
+/* A listener that a reload took away has a number that none of them has. */
+static void
+test_listener_that_is_no_more(void **state)
+{
+	static const uint32_t gone[] = { IMAGE_LISTENS_MAX,
+		IMAGE_LISTENS_MAX + 64, 1u << 20, UINT32_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		struct build build;
+		struct image_service service = begin(&build);
+
+		for (uint32_t j = 0; j < LISTENERS; j++)
+			put_on(&build, &service, j);
+		assert_access(&build, &service, gone[i], ACCESS_LISTENER, 41);
+	}
+}
+
+static void
+test_exempt(void **state)
+{
+	const struct addr peer = small_addr("192.0.2.7");
+	struct build build;
+	struct image_service service = begin(&build);
+	struct image image;
+	void *block;
+
+	(void)state;
+	small_rule(&build, false, UINT32_MAX); /* line 2: deny any */
+	build.global.exempt = (struct image_range){ 0, 1 };
+	block = finish(&build, &service, &image);
+	assert_non_null(access_exempt(&image, &peer));
+	assert_int_equal(access_exempt(&image, &peer)->line, 1);
+	free(block);
+	service = begin(&build);
+	small_rule(&build, false, UINT32_MAX);
+	build.global.exempt = (struct image_range){ 1, 1 };
+	block = finish(&build, &service, &image);
+	assert_null(access_exempt(&image, &peer));
+	free(block);
+}
+
 /* The same numbers in every run. */
 static uint32_t
 next_random(uint32_t below)
@@ -304,6 +346,8 @@ main(void)
 		cmocka_unit_test(test_hours_over),
 		cmocka_unit_test(test_hours_begun),
 		cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_listener_that_is_no_more),
+		cmocka_unit_test(test_exempt),
 		cmocka_unit_test(test_random),
 	};
 

@@ -109,6 +109,9 @@ they_are_capped(void **state)
 	assert_int_equal(left(&f, 0, 1000), MAX_MS);
 	add(&f, 0, 90000, 2000);
 	assert_int_equal(left(&f, 0, 2000), MAX_MS);
+	/* A reload may bring a smaller cap: it takes nothing, nor adds. */
+	claim_add_sure(&f.table, f.records[0], 5000, MAX_MS - 7000, 2000);
+	assert_int_equal(left(&f, 0, 2000), MAX_MS);
 	fixture_finish(&f);
 }
 
@@ -186,6 +189,39 @@ nobody_else_s(void **state)
 	fixture_finish(&f);
 }
 
+/* Another worker in the same place: what the one before said, stays. */
+static void
+only_its_own(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	assert_true(claim(&f, &f.claims, 0, 5000, 0));
+	claims_begin(&f.claims, 3);
+	assert_int_equal(claims_wipe(&f.claims, &f.table, 0), 0);
+	assert_int_equal(left(&f, 0, 0), 5000);
+	fixture_finish(&f);
+}
+
+/* Its entry went to another source, long after it was over. */
+static void
+an_entry_that_is_another_s_by_now(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	for (uint32_t i = 0; i < CLAIMS_MAX; i++)
+		assert_true(claim(&f, &f.claims, i, 5000, 0));
+	assert_true(claim(&f, &f.claims, CLAIMS_MAX, 5000, 20000));
+	assert_true(claim(&f, &f.claims, 0, 3000, 20000));
+	assert_int_equal(claims_wipe(&f.claims, &f.table, 20000), 2);
+	assert_int_equal(left(&f, CLAIMS_MAX, 20000), 0);
+	assert_int_equal(left(&f, 0, 20000), 0);
+	fixture_finish(&f);
+}
+
 /* More sources than can be written down: the rest is not penalised. */
 static void
 what_cannot_be_taken_back_is_not_given(void **state)
@@ -200,12 +236,16 @@ what_cannot_be_taken_back_is_not_given(void **state)
 	for (uint32_t i = 0; i < RECORDS; i++)
 		assert_int_equal(left(&f, i, 100), i < CLAIMS_MAX ? 5000 : 0);
 	/* Who is written down already may get more. */
-	assert_true(claim(&f, &f.claims, 0, 5000, 100));
+	assert_true(claim(&f, &f.claims, 9, 5000, 100));
+	/* Nothing needs no room. */
+	assert_true(claim(&f, &f.claims, RECORDS - 1, 0, 100));
 	/* What is over makes room, from the eldest on, again and again. */
 	for (int64_t now_ms = 20000; now_ms < 100000; now_ms += 20000)
 		for (uint32_t i = 0; i < 3000; i++)
 			assert_true(claim(&f, &f.claims,
 			    (i + (uint32_t)now_ms) % RECORDS, 5000, now_ms));
+	/* However many: it is a number of 32 bits. */
+	assert_in_range(f.claims.begun, CLAIMS_MAX, 2 * CLAIMS_MAX - 1);
 	assert_int_equal(claims_wipe(&f.claims, &f.table, 80000), 3000);
 	for (uint32_t i = 0; i < RECORDS; i++)
 		assert_int_equal(left(&f, i, 80000), 0);
@@ -221,6 +261,8 @@ main(void)
 		cmocka_unit_test(a_liar_s_are_taken_back),
 		cmocka_unit_test(only_what_is_left_of_it),
 		cmocka_unit_test(nobody_else_s),
+		cmocka_unit_test(only_its_own),
+		cmocka_unit_test(an_entry_that_is_another_s_by_now),
 		cmocka_unit_test(what_cannot_be_taken_back_is_not_given),
 	};
 

@@ -424,6 +424,30 @@ a_penalty_outlives_connections(void **state)
 	free(both.memory);
 }
 
+/* Nothing came for days: that is no longer work, and nothing is forgotten. */
+static void
+a_long_silence_is_over_at_once(void **state)
+{
+	struct both both;
+	uint32_t record;
+
+	(void)state;
+	both_init(&both, 4, 1);
+	record = take_key(&both, 0);
+	both.now_ms = INT64_C(1000000000);
+	source_penalise(
+	    &both.table, record, both.now_ms + 50000, both.now_ms);
+	for (uint32_t key = 1; key < 20; key++) {
+		take_key(&both, key);
+		assert_int_equal(
+		    source_find(&both.table, &both.keys[0]), record);
+	}
+	/* As long as a clock can go. */
+	both.now_ms = INT64_MAX - PENALTY_MAX_MS;
+	assert_int_equal(take_key(&both, 0), record);
+	free(both.memory);
+}
+
 /* Half of the table, and those with the least left go first. */
 static void
 penalties_do_not_fill_the_table(void **state)
@@ -528,6 +552,8 @@ links_are_told_apart(void **state)
 		key = key_on("fe80::1", 7, bits);
 		assert_int_equal(source_key_link(&key), 7);
 	}
+	/* Of whom no link is known, what he calls himself has to do. */
+	assert_false(same_on("fe80::1", 0, "fe80:0:0:3::1", 0, 64));
 	assert_true(same_on("fe80::1", 2, "fe80::2", 2, 64));
 	assert_false(same_on("fe80::1", 2, "fe80::2", 2, 128));
 	/* Whoever has an address of everywhere is one, whatever the link. */
@@ -546,6 +572,7 @@ main(void)
 		cmocka_unit_test(same_as_slow_with_one_record),
 		cmocka_unit_test(same_as_slow_without_penalties),
 		cmocka_unit_test(a_penalty_outlives_connections),
+		cmocka_unit_test(a_long_silence_is_over_at_once),
 		cmocka_unit_test(penalties_do_not_fill_the_table),
 		cmocka_unit_test(full_only_when_all_are_counted),
 		cmocka_unit_test(keys_are_prefixes),

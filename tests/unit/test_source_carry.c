@@ -177,9 +177,11 @@ claims_are_still_taken_back(void **state)
 	(void)state;
 	tables_init(&tables, 2 * RECORDS);
 	claims_begin(&claims, 1);
-	/* Others first, so that records are not where they were. */
+	/* Others first, so that records are not where they were, nor new. */
 	for (uint8_t host = 100; host < 120; host++)
 		(void)take(&tables.from, whole, 0, host);
+	for (uint8_t host = 0; host < 2 * RECORDS + 9; host++)
+		(void)take(&tables.to, whole, 9, host);
 	record = take(&tables.from, whole, 0, 1);
 	claim_add_sure(&tables.from, record, 4000, MAX_MS, NOW_MS);
 	assert_true(
@@ -190,6 +192,87 @@ claims_are_still_taken_back(void **state)
 	assert_int_equal(left(&tables, whole, 0, 1), 9000);
 	assert_int_equal(claims_wipe(&claims, &tables.to, NOW_MS), 1);
 	assert_int_equal(left(&tables, whole, 0, 1), 4000);
+	tables_finish(&tables);
+}
+
+/* The record that it was claimed of is another's, who has its own. */
+static void
+a_claim_does_not_become_another_s(void **state)
+{
+	static struct claim entries[CLAIMS_MAX];
+	struct claims claims = { .all = entries };
+	struct tables tables;
+	uint32_t record;
+
+	(void)state;
+	tables_init(&tables, RECORDS);
+	claims_begin(&claims, 1);
+	record = take(&tables.from, whole, 0, 1);
+	assert_true(
+	    claim_add(&claims, &tables.from, record, 5000, MAX_MS, NOW_MS));
+	/* All others are in use, so it is the one that goes. */
+	for (uint8_t host = 2; host <= RECORDS; host++)
+		source_add(&tables.from, take(&tables.from, whole, 0, host),
+		    SOURCE_RUNNING);
+	assert_int_equal(take(&tables.from, whole, 0, 200), record);
+	penalise(&tables, 0, 200, 9000);
+	source_table_carry(
+	    &tables.to, &tables.from, whole, whole, MAX_MS, NOW_MS);
+	claims_carry(&claims, &tables.to, &tables.from, whole, whole);
+	assert_int_equal(claims_wipe(&claims, &tables.to, NOW_MS), 0);
+	assert_int_equal(left(&tables, whole, 0, 200), 9000);
+	tables_finish(&tables);
+}
+
+/* A network was claimed of; its first address is a host like any other. */
+static void
+a_claim_on_a_network_is_no_host_s(void **state)
+{
+	static struct claim entries[CLAIMS_MAX];
+	struct claims claims = { .all = entries };
+	struct tables tables;
+
+	(void)state;
+	tables_init(&tables, RECORDS);
+	claims_begin(&claims, 1);
+	assert_true(claim_add(&claims, &tables.from,
+	    take(&tables.from, nets, 1, 0), 5000, MAX_MS, NOW_MS));
+	source_table_carry(
+	    &tables.to, &tables.from, whole, nets, MAX_MS, NOW_MS);
+	source_penalise(
+	    &tables.to, take(&tables.to, whole, 1, 0), NOW_MS + 9000, NOW_MS);
+	claims_carry(&claims, &tables.to, &tables.from, whole, nets);
+	assert_int_equal(claims_wipe(&claims, &tables.to, NOW_MS), 0);
+	assert_int_equal(left(&tables, whole, 1, 0), 9000);
+	tables_finish(&tables);
+}
+
+/* Once around the ring, all entries are carried, and none behind them. */
+static void
+a_full_ring_is_carried(void **state)
+{
+	static struct {
+		struct claim entries[CLAIMS_MAX], behind[CLAIMS_MAX];
+	} ring;
+	struct claims claims = { .all = ring.entries };
+	struct tables tables;
+	uint32_t record;
+
+	(void)state;
+	tables_init(&tables, RECORDS);
+	claims_begin(&claims, 1);
+	record = take(&tables.from, whole, 0, 1);
+	assert_true(
+	    claim_add(&claims, &tables.from, record, 5000, MAX_MS, NOW_MS));
+	claims.begun = CLAIMS_MAX + 1;
+	ring.behind[0] = ring.entries[0];
+	/* A claim on nobody that is there: forgotten, where it is carried. */
+	source_table_carry(
+	    &tables.to, &tables.from, whole, whole, MAX_MS, NOW_MS);
+	tables.from.records[record].round++;
+	claims_carry(&claims, &tables.to, &tables.from, whole, whole);
+	assert_int_equal(ring.entries[0].amount_ms, 0);
+	assert_int_equal(ring.behind[0].amount_ms, 5000);
 	tables_finish(&tables);
 }
 
@@ -227,6 +310,9 @@ main(void)
 		cmocka_unit_test(a_host_does_not_pay_for_its_network),
 		cmocka_unit_test(no_penalty_is_longer_than_the_longest),
 		cmocka_unit_test(claims_are_still_taken_back),
+		cmocka_unit_test(a_claim_does_not_become_another_s),
+		cmocka_unit_test(a_claim_on_a_network_is_no_host_s),
+		cmocka_unit_test(a_full_ring_is_carried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,35 @@ test_rows(void **state)
 	}
 }
 
+/* Who has sent its FIN cannot be waited for: nothing will wake it. */
+static void
+test_no_more_behind_the_end(void **state)
+{
+	const struct handover final = { .slot = batch[0].slot,
+		.generation = batch[0].generation,
+		.flags = HANDOVER_FINAL };
+
+	(void)state;
+	for (unsigned outcome = OUTCOME_MORE; outcome <= OUTCOME_CLOSED;
+	     outcome++) {
+		const bool is_name = outcome == OUTCOME_NAME;
+		const bool has_line = is_name || outcome == OUTCOME_HELP ||
+		    outcome == OUTCOME_UNKNOWN;
+		const struct verdict answer = answer_of(outcome,
+		    is_name ? 0 : VERDICT_NO_NAME, has_line ? 6 : 0,
+		    outcome == OUTCOME_UNKNOWN ? "abc" : "");
+		uint8_t bytes[VERDICT_MESSAGE_MAX];
+		struct verdict got[BATCH_MAX];
+
+		assert_int_equal(check(&answer, 1, 1), VIOLATION_NONE);
+		verdict_encode(bytes, &answer, 1);
+		assert_int_equal(
+		    verdict_check(got, bytes, VERDICT_BYTES, &final, 1, NAMES),
+		    outcome == OUTCOME_MORE ? VIOLATION_OUTCOME
+					    : VIOLATION_NONE);
+	}
+}
+
 static void
 test_claimed_length(void **state)
 {
@@ -212,6 +241,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_no_more_behind_the_end),
 		cmocka_unit_test(test_claimed_length),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_lengths),
