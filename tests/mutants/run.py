@@ -1,11 +1,12 @@
 """Leaves out one defence after the other, and looks which test sees it.
 
-    run.py [--only TEXT]... [--kind KIND]... [--jobs N] [--units] [--sample N]
-           [--again] [--control] [--list] [--report]
+    run.py [--only TEXT]... [--kind KIND]... [--jobs N] [--units] [--wide]
+           [--sample N] [--again] [--control] [--list] [--report]
 
 Results are appended to BUILD/mutants/results.tsv and belong to what the
 mutant's file was then, so that an interrupted run goes on where it was.
---units: only unit tests, the others another time. --again: who survived once
+--units: only unit tests, the others another time. --wide: also those that
+tests.txt has for the whole file, where it has some for the function. --again: who survived once
 more. --control: the tests with every defence in its place; who fails there
 kills nothing. --report: writes report.tsv of what is known, and runs nothing. Root.
 """
@@ -34,14 +35,18 @@ UNIT_SECONDS, NODE_SECONDS, FILE_SECONDS = 200, 120, 400
 # Forks until there is no pid left; or belongs to nothing listed.
 NEVER = {"e2e/test_intruder.py"}
 # As process 1 a shell, which reaps whom nobody waits for.
-INSIDE = ("mount --make-rprivate / && mount -t proc proc /proc && "
-          "mount -t tmpfs -o mode=1777 tmpfs /tmp && ip link set lo up && "
-          '"$@"; exit $?')
+# /tmp is a folder of the tree's, since some tests look at what is mounted.
+INSIDE = ("mount --make-rprivate / && umount -l /proc && "
+          "mount -t proc proc /proc && mount --bind tmp /tmp && "
+          'ip link set lo up && "$@"; exit $?')
 KINDS = ("never", "gone", "call", "row", "pin", "limit", "always")
 
 
 def alone(command, tree, seconds, output):
     """Runs a command where it can harm nobody; its status, None: time-out."""
+    shutil.rmtree(tree / "tmp", ignore_errors=True)
+    (tree / "tmp").mkdir()
+    (tree / "tmp").chmod(0o1777)
     wrapped = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c",
                INSIDE, "sh", *command]
     environment = {**os.environ, "TCPMUXD_BUILD": "build",
@@ -61,13 +66,32 @@ def mapped():
     tests = {}
     for line in (HERE / "tests.txt").read_text().splitlines():
         if line and not line.startswith("#"):
-            file, names = line.split(":")
-            tests[file] = names.split()
+            what, names = line.split(": ")
+            tests[what] = names.split()
     return tests
 
 
 def file_hash(file):
     return hashlib.sha256((sites.ROOT / file).read_bytes()).hexdigest()[:12]
+
+
+class Watch:
+    """Notices when all of us were stopped, which tests take for slowness."""
+
+    STEP, GAP = 0.2, 1.0
+
+    def __init__(self):
+        self.last = time.monotonic()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self):
+        before = time.monotonic()
+        while True:
+            time.sleep(self.STEP)
+            now = time.monotonic()
+            if now - before > self.STEP + self.GAP:
+                self.last = now
+            before = now
 
 
 class Results:
@@ -95,13 +119,13 @@ class Results:
             with self.path.open("a") as file:
                 file.write("\t".join(row.values()) + "\n")
 
-    def killers(self, file):
-        """What killed mutants of that file, the most frequent first."""
+    def killers(self, where):
+        """What killed mutants of a file or function, most frequent first."""
         with self.lock:
             counts = collections.Counter(
                 row["test"] for row in self.known.values()
                 if row["outcome"] == "killed" and
-                row["name"].startswith(file + ":"))
+                row["name"].startswith(where + ":"))
         return [test for test, _ in counts.most_common()]
 
 
@@ -117,7 +141,7 @@ class Units:
                         for name in self.programs}
         self.base, self.of_file = base, {}
         # How long each takes; learned as they run.
-        self.seconds = {}
+        self.seconds, self.sound = {}, {}
 
     @staticmethod
     def _symbols(path):
@@ -162,9 +186,10 @@ class Runner:
         killers = [test for test in self.what.results.killers(site.file)
                    if test in tests]
         for name in dict.fromkeys(killers + tests):
+            if not self.is_sound(name):
+                continue
             program = f"build/tests/unit/{name}"
-            # An endless loop ends by its CPU time, however busy others are.
-            command = ["prlimit", f"--cpu={UNIT_CPU_SECONDS}", program]
+            command = self.unit_command(name)
             begin = time.monotonic()
             self.tree.set_number(program, number)
             status = self.run(command, UNIT_SECONDS)
@@ -177,32 +202,64 @@ class Runner:
                 return name, "time-out"
         return None
 
+    @staticmethod
+    def unit_command(name):
+        """An endless loop ends by its CPU time, however busy others are."""
+        return ["prlimit", f"--cpu={UNIT_CPU_SECONDS}:",
+                f"build/tests/unit/{name}"]
+
+    def is_sound(self, name):
+        """Does that unit test pass with every defence in its place?"""
+        sound = self.what.units.sound
+        if name not in sound:
+            self.tree.set_number(f"build/tests/unit/{name}", 0)
+            sound[name] = self.run(self.unit_command(name),
+                                   UNIT_SECONDS) == 0
+            if not sound[name]:
+                print(f"{name}: fails here anyway", flush=True)
+        return sound[name]
+
     def pytest(self, tests, seconds):
         """The first test that fails, or None; and whether in time."""
+        for _ in range(4):
+            begin = time.monotonic()
+            node, in_time = self.pytest_once(tests, seconds)
+            if node is None or self.what.watch.last < begin:
+                break
+        return node, in_time
+
+    def pytest_once(self, tests, seconds):
         status = self.run(["/usr/bin/pytest-3", "-x", "-v", "-c",
                            "tests/pytest.ini", "--tb=line", *tests], seconds)
-        text = self.said.read_text(errors="replace")
         if status == 0 or status == 5:
             return None, True
-        for line in text.splitlines():
-            match = re.match(r"(?:FAILED|ERROR) (\S+?\.py::\S+)", line)
-            if match:
-                return match[1], True
-        begun = re.findall(r"^(\S+\.py::\S+)", text, re.M)
+        text = self.said.read_text(errors="replace")
+        failed = self.failed(text)
+        if failed:
+            return failed[0], True
+        # Ended before it could say so: it was at this one.
+        begun = re.findall(r"^(\S+\.py::.*?) *$", text, re.M)
         return (begun[-1] if begun else tests[0]), status is not None
+
+    @staticmethod
+    def failed(text):
+        return re.findall(r"^(\S+\.py::.*) (?:FAILED|ERROR) +\[", text, re.M)
 
     def nodes(self, site):
         """Tests to try: killers of this one's like, then the mapped files."""
-        files = [f"tests/{name}" for name in
-                 self.what.tests.get(site.file, ()) if name not in NEVER]
-        known = [test for test in self.what.results.killers(site.file)
+        function = ":".join(site.name.split(":")[:2])
+        likely = self.what.tests.get(function, ())
+        others = self.what.tests.get(site.file, ())
+        if likely and not self.what.is_wide:
+            others = ()
+        known = [test for test in self.what.results.killers(function)
                  if "::" in test]
-        return known[:6], files
+        return [dict.fromkeys(known[:3] + [f"tests/{name}" for name in likely])
+                ] + [[f"tests/{name}"] for name in others
+                     if name not in NEVER]
 
     def suites(self, site):
-        known, files = self.nodes(site)
-        groups = [known[:6]] if known else []
-        groups += [files[at:at + 1] for at in range(len(files))]
+        groups = [list(group) for group in self.nodes(site) if group]
         bad = self.what.bad
         for group in groups:
             skipped = [f"--deselect={node}" for node in sorted(bad)]
@@ -257,7 +314,9 @@ class Runner:
         elif self.what.only_units:
             self.what.results.add(site, "passed-units", "", seconds)
         else:
-            self.what.results.add(site, "survived", "", seconds)
+            self.what.results.add(site, "survived",
+                                  "all" if self.what.is_wide else "likely",
+                                  seconds)
 
     def control(self, name):
         """The tests of a file that fail with every defence in its place."""
@@ -266,7 +325,7 @@ class Runner:
         text = self.said.read_text(errors="replace")
         if status == 0:
             return []
-        return re.findall(r"^(?:FAILED|ERROR) (\S+?\.py::\S+)", text, re.M)
+        return self.failed(text) or [f"tests/{name}"]
 
     def is_same_code(self, site):
         """Does the compiler make the same of it, with and without?"""
@@ -294,7 +353,9 @@ class Work:
         build = pathlib.Path(os.environ.get("BUILD", "build"))
         self.folder = (sites.ROOT / build / "mutants").resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.only_units, self.prefix = arguments.units, arguments.trees
+        self.only_units, self.is_wide = arguments.units, arguments.wide
+        self.prefix = arguments.trees
+        self.watch = Watch()
         self.all = sites.all_sites()
         self.numbers = {site.name: index + 1
                         for index, site in enumerate(self.all)}
@@ -303,7 +364,7 @@ class Work:
         # What fails here with every defence in its place kills nothing.
         self.bad, self.bad_path = set(), self.folder / "bad.txt"
         if self.bad_path.exists():
-            self.bad = set(self.bad_path.read_text().split())
+            self.bad = set(self.bad_path.read_text().splitlines())
 
     def wanted(self, arguments):
         chosen = [site for site in self.all
@@ -370,7 +431,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--trees", default="tree")
-    for flag in ("--units", "--again", "--list", "--control"):
+    for flag in ("--units", "--wide", "--again", "--list", "--control"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
     work = Work(arguments)

@@ -75,7 +75,7 @@ def fill(tree, numbers):
 def copy(base, tree):
     """Makes tree the same as base, whatever happened to it."""
     tree.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["rsync", "-a", "--delete", "--exclude=__pycache__",
+    subprocess.run(["rsync", "-a", "--delete", "--exclude=__pycache__", "--exclude=/tmp",
                     f"{base}/", f"{tree}/"], check=True)
 
 
@@ -123,11 +123,6 @@ class Tree:
     def set_programs(self, number):
         for name in PROGRAMS:
             self.set_number(f"build/{name}", number)
-        for folder in ("tools", "evil-parser"):
-            for path in sorted((self.path / "build/tests" / folder).iterdir()):
-                if path.is_file() and os.access(path, os.X_OK):
-                    self.set_number(f"build/tests/{folder}/{path.name}",
-                                    number)
 
     def build_without(self, site):
         """Builds it without that row; what was said if that failed."""
