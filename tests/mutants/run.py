@@ -71,8 +71,12 @@ def mapped():
     return tests
 
 
-def file_hash(file):
-    return hashlib.sha256((sites.ROOT / file).read_bytes()).hexdigest()[:12]
+def place_hash(site, source):
+    """Of the function, table or limit that the site is in, as it is now."""
+    name = re.escape(site.name.split(":")[1])
+    match = re.search(rf"^{name}\(.*?^}}|^[^\n(]*\b{name}\[.*?^}};|"
+                      rf"^#define {name} [^\n]*", source, re.M | re.S)
+    return hashlib.sha256(match[0].encode()).hexdigest()[:12]
 
 
 class Watch:
@@ -100,7 +104,7 @@ class Results:
     COLUMNS = ("name", "hash", "outcome", "test", "seconds")
 
     def __init__(self, path):
-        self.path, self.known = path, {}
+        self.path, self.known, self.sources = path, {}, {}
         self.lock = threading.Lock()
         if path.exists():
             for line in path.read_text().splitlines():
@@ -109,10 +113,15 @@ class Results:
 
     def of(self, site):
         row = self.known.get(site.name)
-        return row if row and row["hash"] == file_hash(site.file) else None
+        return row if row and row["hash"] == self.hash(site) else None
+
+    def hash(self, site):
+        if site.file not in self.sources:
+            self.sources[site.file] = (sites.ROOT / site.file).read_text()
+        return place_hash(site, self.sources[site.file])
 
     def add(self, site, outcome, test, seconds):
-        row = dict(zip(self.COLUMNS, (site.name, file_hash(site.file),
+        row = dict(zip(self.COLUMNS, (site.name, self.hash(site),
                                       outcome, test, f"{seconds:.1f}")))
         with self.lock:
             self.known[site.name] = row

@@ -19,6 +19,7 @@ import collections
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = pathlib.Path(__file__).with_name("list.txt")
@@ -408,8 +409,9 @@ def listed():
 def written():
     head = ("# Every defence that `make mutants` leaves out, one at a time: "
             "made from the\n# code by sites.py, checked by `make lint`.\n")
-    return head + "".join(f"{site.name}\t{site.text}\n"
-                          for site in all_sites())
+    return head + "".join(
+        f"{site.name}\t{textwrap.shorten(site.text, 100, placeholder=' ...')}\n"
+        for site in all_sites())
 
 
 def main():
