@@ -1,14 +1,15 @@
 """Leaves out one defence after the other, and looks which test sees it.
 
     run.py [--only TEXT]... [--kind KIND]... [--jobs N] [--units] [--wide]
-           [--sample N] [--again] [--control] [--list] [--report]
+           [--sample N] [--again] [--control] [--list] [--trees NAME]
 
 Results are appended to BUILD/mutants/results.tsv and belong to what the
-mutant's file was then, so that an interrupted run goes on where it was.
---units: only unit tests, the others another time. --wide: also those that
-tests.txt has for the whole file, where it has some for the function. --again: who survived once
-more. --control: the tests with every defence in its place; who fails there
-kills nothing. --report: writes report.tsv of what is known, and runs nothing. Root.
+mutant's function was then, so that an interrupted run goes on where it was;
+report.py writes down what is found. --units: only unit tests, the others
+another time. --wide: also those that tests.txt has for the whole file, where
+it has some for the function. --again: who survived once more. --control: the
+tests with every defence in its place; who fails there kills nothing. Needs
+root, for namespaces: nothing that a mutant does is done to this machine.
 """
 
 import argparse
@@ -30,6 +31,7 @@ import sites
 import trees
 
 HERE = pathlib.Path(__file__).resolve().parent
+REPORT = HERE / "report.txt"
 UNIT_CPU_SECONDS = 10
 UNIT_SECONDS, NODE_SECONDS, FILE_SECONDS = 200, 120, 400
 # Forks until there is no pid left; or belongs to nothing listed.
@@ -106,6 +108,10 @@ class Results:
     def __init__(self, path):
         self.path, self.known, self.sources = path, {}, {}
         self.lock = threading.Lock()
+        # What killed it when the report was written is a likely killer.
+        self.before = dict(re.findall(r"^(src/[^\t\n]+)\t(\S.*)$",
+                                      REPORT.read_text(), re.M)
+                           if REPORT.exists() else ())
         if path.exists():
             for line in path.read_text().splitlines():
                 row = dict(zip(self.COLUMNS, line.split("\t")))
@@ -131,10 +137,12 @@ class Results:
     def killers(self, where):
         """What killed mutants of a file or function, most frequent first."""
         with self.lock:
-            counts = collections.Counter(
-                row["test"] for row in self.known.values()
-                if row["outcome"] == "killed" and
-                row["name"].startswith(where + ":"))
+            kills = {row["name"]: row["test"] for row in self.known.values()
+                     if row["outcome"] == "killed"}
+        kills = {**self.before, **kills}
+        counts = collections.Counter(
+            test.removesuffix(" (time-out)") for name, test in kills.items()
+            if name.startswith(where + ":"))
         return [test for test, _ in counts.most_common()]
 
 
@@ -194,7 +202,9 @@ class Runner:
         tests = self.what.units.tests(site.file)
         killers = [test for test in self.what.results.killers(site.file)
                    if test in tests]
-        for name in dict.fromkeys(killers + tests):
+        killers = [self.what.results.before.get(site.name)] + killers
+        for name in dict.fromkeys(
+                test for test in killers + tests if test in tests):
             if not self.is_sound(name):
                 continue
             program = f"build/tests/unit/{name}"
@@ -261,8 +271,10 @@ class Runner:
         others = self.what.tests.get(site.file, ())
         if likely and not self.what.is_wide:
             others = ()
-        known = [test for test in self.what.results.killers(function)
-                 if "::" in test]
+        before = self.what.results.before.get(site.name, "")
+        known = [test for test in [before,
+                                   *self.what.results.killers(function)]
+                 if ".py::" in test]
         return [dict.fromkeys(known[:3] + [f"tests/{name}" for name in likely])
                 ] + [[f"tests/{name}"] for name in others
                      if name not in NEVER]

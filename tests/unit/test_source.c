@@ -435,8 +435,7 @@ a_long_silence_is_over_at_once(void **state)
 	both_init(&both, 4, 1);
 	record = take_key(&both, 0);
 	both.now_ms = INT64_C(1000000000);
-	source_penalise(
-	    &both.table, record, both.now_ms + 50000, both.now_ms);
+	source_penalise(&both.table, record, both.now_ms + 50000, both.now_ms);
 	for (uint32_t key = 1; key < 20; key++) {
 		take_key(&both, key);
 		assert_int_equal(
