@@ -230,6 +230,13 @@ bench-flood:		## what a flood of who gets shut out costs others (root)
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/flood.py $(ARGS)
 
+.PHONY: bench-evil
+bench-evil:		## what others notice of a parser that does evil (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/evil.py $(ARGS)
+
 SECONDS	?= 60
 SEED	?= 1
 .PHONY: soak

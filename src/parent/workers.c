@@ -126,18 +126,46 @@ worker_take_back(
 	worker->batch_count = 0;
 }
 
-/* Who was alone when its worker was convicted comes after all others. */
-static void
-shun(struct parent *parent, const struct worker *worker)
+/* Who is alone in its batch, and not decided meanwhile; or NULL. */
+static struct session *
+who_is_alone(struct parent *parent, const struct worker *worker)
 {
 	const struct handover *entry = &worker->batch[0];
 	struct session *session;
 
 	if (worker->batch_count != 1)
-		return;
+		return NULL;
 	session = session_at(parent, entry->slot);
-	if (session->generation == entry->generation)
-		session->is_shunned = true;
+	return session->generation == entry->generation ? session : NULL;
+}
+
+/* A parser died of it, or two were killed for it. */
+static void
+refuse_crasher(
+    struct parent *parent, struct session *session, bool is_penalised)
+{
+	if (is_penalised)
+		penalty_add(parent, session, IMAGE_PENALTY_CRASH);
+	settle_refuse(parent, session, REFUSAL_CRASH);
+}
+
+/*
+ * Who was alone when its worker was convicted comes after all others. When a
+ * second one was, it is what the two have in common, and would cost worker
+ * after worker. That they were silent can be for want of processors: then it
+ * is refused, and that is all.
+ */
+static void
+shun(struct parent *parent, const struct worker *worker,
+    enum violation violation)
+{
+	struct session *session = who_is_alone(parent, worker);
+
+	if (session == NULL)
+		return;
+	if (session->is_shunned)
+		refuse_crasher(parent, session, violation != VIOLATION_SILENCE);
+	session->is_shunned = true;
 }
 
 static void
@@ -149,7 +177,6 @@ put_down(struct parent *parent, struct worker *worker)
 		(void)loop_remove(&parent->loop, worker->channel_fd);
 	fd_close(&worker->channel_fd);
 	worker_enter(parent, worker, WORKER_LEAVING, 0);
-	shun(parent, worker);
 	worker_take_back(parent, worker, true);
 }
 
@@ -164,6 +191,7 @@ workers_convict(
 	log_number("batch", worker->batch_count);
 	log_end();
 	penalty_wipe(parent, worker);
+	shun(parent, worker, violation);
 	put_down(parent, worker);
 	workers_back_off(parent);
 }
@@ -309,25 +337,12 @@ log_exit(const struct worker *worker, int status)
 	log_end();
 }
 
-/* The one connection that a parser died of, alone with it. */
-static void
-refuse_crasher(struct parent *parent, struct worker *worker)
-{
-	const struct handover *entry = &worker->batch[0];
-	struct session *session = session_at(parent, entry->slot);
-
-	worker->batch_count = 0;
-	if (session->generation != entry->generation)
-		return;
-	penalty_add(parent, session, IMAGE_PENALTY_CRASH);
-	settle_refuse(parent, session, REFUSAL_CRASH);
-}
-
 bool
 workers_reap(
     struct parent *parent, pid_t pid, int status, const struct rusage *usage)
 {
 	struct worker *worker = NULL;
+	struct session *session;
 	bool is_own_doing;
 
 	for (uint32_t i = 0; i < parent->workers.capacity; i++)
@@ -349,8 +364,9 @@ workers_reap(
 	if (is_own_doing) {
 		workers_back_off(parent);
 		penalty_wipe(parent, worker);
-		if (worker->batch_count == 1)
-			refuse_crasher(parent, worker);
+		session = who_is_alone(parent, worker);
+		if (session != NULL)
+			refuse_crasher(parent, session, true);
 	}
 	worker_take_back(parent, worker, true);
 	if (worker->channel_fd >= 0)

@@ -18,7 +18,7 @@ import time
 import pytest
 
 import mux as muxes
-from evil import (BARE, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN, Deed, Evil,
+from evil import (BARE, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN, WAITS, Deed, Evil,
                   all_at_once, bystanders, cases_of, run_deed, violation)
 from mux import IS_ROOT, OK
 
@@ -46,6 +46,18 @@ def hanging(evil):
     assert muxes.converse(good.sock) == OK + b"hello"
     assert time.monotonic() - good.asked < 4.5
     takes(2.5)
+
+
+def costly(evil):
+    """Two parsers were killed for what they did alone with it: no third is."""
+    marked = evil.come(MARK)
+    evil.expect({MARK: WAITS})  # long before its deadline
+    assert evil.reason(marked) == "crash"
+    assert len(evil.mux.logs("violation")) == 2
+    evil.come(GOOD)
+    evil.expect(EXPECTED)
+    assert is_shut_out(evil.mux, source=marked.addr)
+    evil.mux.wait_log("shut-out", reason="penalty", addr=marked.addr)
 
 
 def lenient(evil):
@@ -79,6 +91,7 @@ def gone(evil):
 
 SPECIAL = {("gone", "keeper", "set-linger"): (gone, "timeout 5s"),
            ("marked", "talker", "nothing"): (hanging, "timeout 20s"),
+           ("marked", "liar", "slot"): (costly, "timeout 30s"),
            ("once", "liar", "name-for-bare-lf"): (lenient, "timeout 5s")}
 CASES = [*SPECIAL, *(case for case in cases_of(DEEDS)
                      if case not in SPECIAL)]

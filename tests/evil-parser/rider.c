@@ -402,7 +402,8 @@ leave_call(unsigned long long number)
 		was_asked = true;
 		closes = sends = 0;
 		/* What is to be replayed has to be heard first. */
-		is_due = evil.when[0] == '\0' ||
+		is_due = (strcmp(evil.when, "once") != 0 &&
+			     strcmp(evil.when, "marked") != 0) ||
 		    (evil_is(&evil, "replay") && before_length == 0) ||
 		    (strcmp(evil.when, "once") == 0 && evil_spend(&evil));
 	} else if (number == SYS_recvfrom && (long long)regs.rax > 0 &&

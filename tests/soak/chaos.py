@@ -443,7 +443,7 @@ async def poison(client, rng):
     fate = deed.fate if deed.victims == evil.ALL else \
         evil.EXPECTED[evil.MARK]
     client.must_have(fate.answer)
-    return {f"refuse {fate.reason}"}
+    return {f"refuse {reason}" for reason in fate.reasons}
 
 
 # --- the log --------------------------------------------------------------------
