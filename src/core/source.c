@@ -87,11 +87,11 @@ list_join(struct source_table *table, struct source_list *list,
 static struct source_list *
 list_of(struct source_table *table, uint32_t record)
 {
-	int64_t term = table->records[record].penalty_ms / table->term_ms;
+	int64_t penalty_ms = table->records[record].penalty_ms;
 
-	if (term < table->term)
+	if (penalty_ms < table->term * table->term_ms)
 		return &table->innocent;
-	return &table->penalised[term % SOURCE_TERMS];
+	return &table->penalised[penalty_ms / table->term_ms % SOURCE_TERMS];
 }
 
 static void

@@ -111,7 +111,8 @@ session_take_fd(
     struct parent *parent, int fd, const struct addr *peer, uint32_t source)
 {
 	struct sessions *sessions = &parent->sessions;
-	struct session *session = session_list_first(parent, &sessions->free);
+	/* The one that was in use last is nearest to the processor. */
+	struct session *session = session_list_last(parent, &sessions->free);
 
 	if (session == NULL)
 		return NULL;
@@ -380,9 +381,10 @@ session_enter(
 	if (session_is_passing(session, (uint8_t)state))
 		parent->services[session->tally].passing++;
 	assert(state != SESSION_FREE || session->state != SESSION_FREE);
+	/* In this order its source is at no time one that nobody counts on. */
 	if (from != to) {
-		class_leave(parent, session, from);
 		class_join(parent, session, to);
+		class_leave(parent, session, from);
 	}
 	if (state == SESSION_FREE)
 		close_all(parent, session);

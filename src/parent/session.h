@@ -101,9 +101,6 @@ struct session {
 	struct session_link links[SESSION_LINK_USES];
 	uint16_t seen; /* bytes of its line that a parser has seen */
 	uint16_t stderr_held; /* bytes in stderr_line */
-	char stderr_line[512]; /* of its service, not yet at its end */
-	char service_name[NAME_MAX_BYTES + 1];
-	struct image_exit exits[IMAGE_EXITS_MAX]; /* of its service */
 	uint8_t exit_count;
 	uint8_t state; /* enum session_state */
 	uint8_t end; /* enum session_end */
@@ -125,6 +122,10 @@ struct session {
 	bool was_accepted; /* `+` was said before it was passed */
 	bool is_exempt; /* from rates and penalties */
 	uint8_t logged; /* enum image_logged; of its service */
+	/* What only services need, behind what every connection does. */
+	char service_name[NAME_MAX_BYTES + 1];
+	struct image_exit exits[IMAGE_EXITS_MAX]; /* of its service */
+	char stderr_line[512]; /* of its service, not yet at its end */
 };
 
 struct sessions {
@@ -213,5 +214,8 @@ void session_list_remove(
 /* The longest waiting, or NULL. */
 struct session *
 session_list_first(struct parent *parent, const struct session_list *list);
+/* The one that came last, or NULL. */
+struct session *
+session_list_last(struct parent *parent, const struct session_list *list);
 
 #endif

@@ -57,3 +57,11 @@ session_list_first(struct parent *parent, const struct session_list *list)
 		return NULL;
 	return session_at(parent, list->first);
 }
+
+struct session *
+session_list_last(struct parent *parent, const struct session_list *list)
+{
+	if (list->last == SESSION_NONE)
+		return NULL;
+	return session_at(parent, list->last);
+}
