@@ -37,7 +37,6 @@
 #define LIMIT_NAP_ACCEPTS 16u
 #define LIMIT_ACCEPT_RETRY_MS 100 /* after running out of something */
 #define LIMIT_USER_TIMEOUT_MS 30000u /* unanswered data; tcp(7) */
-#define LIMIT_KEEPALIVE_S 60
 
 #define LIMIT_BAN_REWRITE_MS 250 /* between filters on the listeners */
 #define LIMIT_BAN_LOG_MS 1000 /* between lines about them */

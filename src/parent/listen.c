@@ -42,9 +42,7 @@ static const struct socket_option options[] = {
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, false, false },
 	/* Urgent bytes are bytes of the line like any other. */
 	{ SOL_SOCKET, SO_OOBINLINE, 1, false, true },
-	/* A peer that is gone is noticed. */
-	{ SOL_SOCKET, SO_KEEPALIVE, 1, false, true },
-	{ IPPROTO_TCP, TCP_KEEPIDLE, LIMIT_KEEPALIVE_S, false, true },
+	/* A peer that is gone is noticed while it has an answer to take. */
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, (int)LIMIT_USER_TIMEOUT_MS, false,
 	    true },
 };
