@@ -83,7 +83,7 @@ def _cases(stack, options, kind, log, directory):
         if kind == "help":
             expect = ("--expect", _escape(_inetd_help(inetd, netns)))
         yield measure.Case(inetd, few, *request, *expect,
-                           *peers.INETD_WORDS)
+                           *inetd.words)
 
 
 def _judge(kind, rows):

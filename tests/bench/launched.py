@@ -21,7 +21,7 @@ def _more_peers(stack, netns, directory):
     program = os.path.join(directory, "greet")  # start_all has put it there
     for server, words in (
             (peers.start_inetd(stack, netns, directory, ["greet"], program),
-             (*launch.NAMED, *peers.INETD_WORDS)),
+             launch.NAMED),
             (peers.start_xinetd(stack, netns, 5, directory, ["greet"],
                                 program, peers.XINETD_PLUS),
              ("--request", "plus-greet\\r\\n", "--expect",
@@ -29,7 +29,7 @@ def _more_peers(stack, netns, directory):
             (peers.start_activate(stack, netns, 6, program),
              launch.UNNAMED)):
         if server is not None:
-            server.words = words
+            server.words = (*words, *server.words)
             yield server
 
 

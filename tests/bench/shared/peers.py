@@ -31,7 +31,6 @@ XINETD_GO = "+Go\\r\\n\\x00"
 # SIGCHLD changes errno, so that it sleeps for a second when a child ends while
 # it waits: what a connection costs it can be measured, its rate is that flaw's.
 INETD_CLIENTS, INETD_ADDRESS = 8, "127.0.0.6"
-INETD_WORDS = ("--seconds", "2")
 INETD_NOTE = (f"GNU inetd has {INETD_CLIENTS} clients, as its backlog is 10; "
               "it sleeps for a second whenever a child ends while it waits, "
               "so its rate and its times are no measure.")
@@ -150,7 +149,7 @@ def start_inetd(stack, netns, directory, names, program):
                     ["inetutils-inetd", "-R", "100000000",
                      f"--pidfile={conf}.pid", conf], 1, netns,
                     address=INETD_ADDRESS, pidfile=f"{conf}.pid")
-    server.clients = INETD_CLIENTS
+    server.clients, server.words = INETD_CLIENTS, ("--seconds", "1")
     return server
 
 
