@@ -249,6 +249,11 @@ def test_the_launcher_holds_no_client():
             assert launcher.fds() == before
 
 
+def test_the_launcher_is_in_no_directory_of_who_started_it():
+    with Launcher(preexec=lambda: os.chdir("/usr")) as launcher:
+        assert os.readlink(f"/proc/{launcher.pid}/cwd") == "/"
+
+
 def test_the_common_launcher_keeps_a_few_capabilities():
     with Launcher() as launcher:
         status = {key: launchers.own(key, launcher.pid)

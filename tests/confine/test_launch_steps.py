@@ -156,6 +156,12 @@ def test_a_step_that_only_says_it_was_taken_is_found_out(call, step, keys):
     assert failed_step(f"{call}=0", keys)[0] == step
 
 
+def test_as_many_groups_are_not_the_same_groups():
+    """Those that tcpmuxd was started with, if there are as many."""
+    keys = {**GROUPS, "preexec": lambda: os.setgroups([7, 8])}
+    assert failed_step("setgroups=0", keys)[0] == "verify"
+
+
 def test_no_kernel_option_is_skipped_for_the_rootless():
     """What is left of the steps without root fails as well."""
     for call, step in (("capset", "capabilities"), ("getresuid", "verify"),
