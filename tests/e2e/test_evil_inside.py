@@ -10,7 +10,7 @@ import platform
 
 import pytest
 
-from evil import (ALL, EXPECTED, INSIDE, MARK, MARKED_S, UNKNOWN, Evil,
+from evil import (ALL, DEEDS, EXPECTED, INSIDE, MARK, MARKED_S, UNKNOWN, Evil,
                   all_at_once, cases_of, run_deed)
 from mux import IS_ROOT
 from rooms import unsanitized
@@ -38,7 +38,10 @@ def poison(how, **place):
 POISONS = [("poison", how) for how in (
     "slot", "half", "nothing", "spin", "closed-zero", "write", "smuggle",
     "name-for-unknown")]
-CASES = [*POISONS, *cases_of(INSIDE, ("always", "once"))]
+# That a lie is told always is the same from inside as by the liar: its bytes.
+CASES = [*POISONS, *cases_of(INSIDE, ("once",)),
+         *(case for case in cases_of(INSIDE, ("always",))
+           if ("liar", case[-1]) not in DEEDS)]
 
 
 def run(case, **place):
