@@ -1,7 +1,8 @@
 /*
  * Fuzzes the policy image: whatever the block, it is refused, or everything
  * in it can be read. The size it claims is always made true, so that damage
- * gets past the header.
+ * gets past the header. What does not begin as an image is what is changed in a
+ * sound one.
  */
 #include "core/access.h"
 #include "core/acl.h"
@@ -11,6 +12,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "world/policy.h"
+
+#define CHANGED_BYTES 16384u
+#define CHANGE_BYTES 3u
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -183,8 +189,8 @@ check_inspection(const uint8_t *block, size_t length, enum image_error whole)
 		abort();
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+static void
+check_block(const uint8_t *bytes, size_t length)
 {
 	uint64_t size = length;
 	uint8_t *block = malloc(length > 0 ? length : 1);
@@ -192,7 +198,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	enum image_error error;
 
 	if (block == NULL)
-		return 0;
+		return;
 	memcpy(block, bytes, length);
 	if (length >= sizeof(struct image_header))
 		memcpy(block + offsetof(struct image_header, size), &size,
@@ -203,5 +209,38 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	check_inspection(block, length, error);
 	free(block);
 	check_outside(bytes, length);
+}
+
+/* Place, two bytes, and what is put there: an input of a few bytes. */
+static void
+check_changed(const uint8_t *changes, size_t length)
+{
+	static uint8_t changed[CHANGED_BYTES];
+	size_t size;
+	const void *sound = policy_full(&size);
+
+	if (size > sizeof(changed))
+		abort();
+	memcpy(changed, sound, size);
+	for (size_t i = 0; i + CHANGE_BYTES <= length; i += CHANGE_BYTES) {
+		size_t place = changes[i] | (size_t)changes[i + 1] << 8;
+
+		changed[place % size] = changes[i + 2];
+	}
+	check_block(changed, size);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	const uint32_t magics[] = { IMAGE_MAGIC, NAMES_MAGIC };
+	uint32_t magic = 0;
+
+	if (length >= sizeof(magic))
+		memcpy(&magic, bytes, sizeof(magic));
+	if (magic == magics[0] || magic == magics[1])
+		check_block(bytes, length);
+	else
+		check_changed(bytes, length);
 	return 0;
 }

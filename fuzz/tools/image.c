@@ -1,32 +1,26 @@
 /*
- * Writes the image of a policy to standard output: a seed for fuzz/image.c, of
- * the layout that images have now.
+ * Writes an image of fuzz/world/policy.c to standard output, full or small: a
+ * seed for fuzz/image.c, of the layout that images have now.
  */
 #include <err.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "../world/policy.h"
-
-#define POLICY_MAX 65536u
 
 int
 main(int argc, char *argv[])
 {
-	static char text[POLICY_MAX];
-	FILE *file = argc == 2 ? fopen(argv[1], "re") : NULL;
-	size_t length, size;
-	void *image;
+	size_t size = 0;
+	const void *image = NULL;
 
-	if (file == NULL)
-		err(1, "one policy, please");
-	length = fread(text, 1, sizeof(text), file);
-	(void)fclose(file);
-	image = policy_image(text, length, &size);
+	if (argc == 2 && strcmp(argv[1], "full") == 0)
+		image = policy_full(&size);
+	if (argc == 2 && strcmp(argv[1], "small") == 0)
+		image = policy_small(&size);
 	if (image == NULL)
-		errx(1, "%s: not a policy that reads no files", argv[1]);
+		errx(1, "full or small, please");
 	if (fwrite(image, 1, size, stdout) != size)
 		err(1, "write");
-	free(image);
 	return 0;
 }

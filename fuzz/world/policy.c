@@ -63,6 +63,65 @@ static const char small[] =
     "service sync {\n\tallow any\n\tpass /run/sync.sock uid 0\n}\n"
     "service trap {\n\tallow any\n\ttrap\n}\n";
 
+/* Something in every section of an image. */
+static const char full[] = "policy 1\n"
+			   "listen 127.0.0.1 name a backlog 5\n"
+			   "listen fe80::1%2 name b lenient-lf freebind\n"
+			   "listen 127.0.0.2 interface lo\n"
+			   "net office 192.0.2.0/24 2001:db8::/32 fe80::%2/64\n"
+			   "net all 0.0.0.0/0 ::/0\n"
+			   "parser {\n"
+			   "\tuser 65534\n"
+			   "\tgroup 65534\n"
+			   "}\n"
+			   "admission {\n"
+			   "\tdeny 10.0.0.0/8\n"
+			   "\tallow any\n"
+			   "\texempt @office\n"
+			   "\tdrop-in-kernel on\n"
+			   "}\n"
+			   "log {\n"
+			   "\tlimit off\n"
+			   "}\n"
+			   "service git {\n"
+			   "\talias 9418 g\n"
+			   "\tallow @office 198.51.100.7\n"
+			   "\tdeny any\n"
+			   "\tuser 1000\n"
+			   "\tgroup 1000\n"
+			   "\tgroups 4 100\n"
+			   "\ton a\n"
+			   "\thours mon-fri 08:00-18:00\n"
+			   "\texec /bin/cat -u\n"
+			   "\tenv A=1\n"
+			   "\tcapabilities net_raw\n"
+			   "\tisolate pid mount\n"
+			   "\tnice -5\n"
+			   "\tlimit cpu 60s\n"
+			   "\tfilesystem read /srv if-available\n"
+			   "\tpenalty exit 3 5s\n"
+			   "\tsummary \"read-only\"\n"
+			   "\treply service\n"
+			   "\tchroot /srv\n"
+			   "\tlifetime 1h\n"
+			   "\tidle 10m\n"
+			   "}\n"
+			   "service daytime {\n"
+			   "\tallow any\n"
+			   "\tuser 1000\n"
+			   "\tgroup 1000\n"
+			   "\tbuiltin daytime\n"
+			   "\tnetwork none\n"
+			   "}\n"
+			   "service sync {\n"
+			   "\tallow @all\n"
+			   "\tpass /run/sync.sock uid 7\n"
+			   "}\n"
+			   "service trap {\n"
+			   "\tallow any\n"
+			   "\ttrap\n"
+			   "}\n";
+
 static void
 ignore_problem(
     void *context, struct place place, bool is_warning, const char *message)
@@ -130,16 +189,35 @@ policy_image(const char *bytes, size_t length, size_t *size)
 	return block;
 }
 
+/* An image that is made when it is wanted first. */
+struct made {
+	void *image; /* owned */
+	size_t size;
+};
+
+static const void *
+make_once(struct made *made, const char *text, size_t length, size_t *size)
+{
+	if (made->image == NULL)
+		made->image = policy_image(text, length, &made->size);
+	if (made->image == NULL)
+		abort();
+	*size = made->size;
+	return made->image;
+}
+
 const void *
 policy_small(size_t *size)
 {
-	static void *image;
-	static size_t image_size;
+	static struct made made;
 
-	if (image == NULL)
-		image = policy_image(small, sizeof(small) - 1, &image_size);
-	if (image == NULL)
-		abort();
-	*size = image_size;
-	return image;
+	return make_once(&made, small, sizeof(small) - 1, size);
+}
+
+const void *
+policy_full(size_t *size)
+{
+	static struct made made;
+
+	return make_once(&made, full, sizeof(full) - 1, size);
 }

@@ -17,4 +17,7 @@ void *policy_image(const char *bytes, size_t length, size_t *size);
  */
 const void *policy_small(size_t *size);
 
+/* One that has something in every section of the image. */
+const void *policy_full(size_t *size);
+
 #endif
