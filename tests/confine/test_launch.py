@@ -309,6 +309,9 @@ def test_what_is_no_launch_ends_the_launcher(message, count):
     ("base", {"flags": f"{NEW_PRIVILEGES:x}"}, {}, E.EPERM),
     ("base", {"flags": f"{CAPABILITIES_ALL:x}"}, {}, E.EPERM),
     ("base", {"caps": "400"}, {}, E.EPERM),
+    ("base", {"isolate": "8"}, {}, E.EPERM),
+    ("base", {"syscalls": "any"}, {}, E.EPERM),
+    ("base", {"syscalls": "stdio"}, {}, E.EPERM),
     ("self", {"user": 1234}, {}, E.EPERM),
 ])
 def test_a_launch_that_this_base_is_not_for(kind, keys, how, error):

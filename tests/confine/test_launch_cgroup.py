@@ -50,6 +50,15 @@ def test_a_service_is_in_it(kind, flags, group):
         assert launcher.fds() == before
 
 
+@pytest.mark.parametrize("flags", [CGROUP, CGROUP_BORN],
+                         ids=["goes", "born"])
+def test_who_keeps_its_leftovers_is_in_none(flags, group):
+    with Launcher(leftovers="keep") as launcher, opened(group) as fd:
+        with launcher.launch(flags=flags, cgroup=fd) as session:
+            assert session.statuses == [("plan", E.EINVAL)]
+            assert session.pid is None
+
+
 @pytest.mark.parametrize("flags, step", [(CGROUP, "cgroup"),
                                          (CGROUP_BORN, "clone")])
 def test_what_is_no_cgroup_is_not_entered(flags, step, tmp_path):

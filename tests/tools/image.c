@@ -11,6 +11,7 @@
  *   rlimit                                       NUMBER:VALUE, repeated
  *   read write exec=PATH, and with a ? before =  what it may use of the files
  *   isolate                                      of image.h, hexadecimal
+ *   leftovers=kill|keep
  */
 #include <err.h>
 #include <stdbool.h>
@@ -109,6 +110,10 @@ set_number(const char *key, const char *value)
 		service.gid = number(value, 10);
 	else if (strcmp(key, "keepalive") == 0)
 		service.keepalive_s = number(value, 10);
+	else if (strcmp(key, "leftovers") == 0)
+		service.leftovers = strcmp(value, "keep") == 0
+		    ? IMAGE_LEFTOVERS_KEEP
+		    : IMAGE_LEFTOVERS_KILL;
 	else if (strcmp(key, "isolate") == 0)
 		service.isolate = (uint8_t)number(value, 16);
 	else if (strcmp(key, "nice") == 0) {
