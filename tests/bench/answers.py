@@ -127,7 +127,8 @@ def run(kind, options, log):
     lines = servers.count_lines(log.name, b"event=refuse") - before
     problems = measure.complaints_of(cases)
     connections = sum(each["ok"] for each in cases[0].server.rounds)
-    notes = [f"Time from {cases[0].server.clock.source}."]
+    notes = [f"Time from {cases[0].server.clock.source}.",
+             *measure.disturbance(measure.servers_of(cases))]
     if peers.INETD in [case.server.name for case in cases]:
         notes.append(peers.INETD_NOTE)
     if kind == "refuse":

@@ -187,10 +187,11 @@ def run(kind, options, log):
             measure.run_rounds(cases, options.netns, options)
         rows = {name: [case.row() for case in cases]
                 for name, cases in lines.items()}
-        problems = measure.complaints_of(
-            [case for cases in lines.values() for case in cases])
+        all_cases = [case for cases in lines.values() for case in cases]
+        problems = measure.complaints_of(all_cases)
+        notes = measure.disturbance(measure.servers_of(all_cases))
     return {"title": f"Growing: {what}.", "kind": "curve", "what": what,
             "lines": rows, "targets": list(_judge(kind, rows)),
-            "notes": [], "problems": problems,
+            "notes": notes, "problems": problems,
             "rounds": {f"{name}, {case.size}": case.rounds
                        for name, cases in lines.items() for case in cases}}

@@ -63,10 +63,11 @@ def run(options, log):
                     for key in KEYS}} for server in servers]
         problems = [each for server in servers
                     for each in measure.complaints(server)]
-    notes = ["tcpmuxd confines the program with all it can; the others with "
-             "the user at most.",
-             "first: median time to the first byte, one client at a time; "
-             "TCPMUXPLUS answers before it launches."]
+        notes = measure.disturbance(servers)
+    notes += ["tcpmuxd confines the program with all it can; the others with "
+              "the user at most.",
+              "first: median time to the first byte, one client at a time; "
+              "TCPMUXPLUS answers before it launches."]
     if peers.INETD in medians:
         notes.append(peers.INETD_NOTE)
     return {"title": "Launching a static program that greets and ends.",

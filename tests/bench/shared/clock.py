@@ -95,3 +95,12 @@ def memory_kb(pid, key="Pss"):
                 total += sum(int(line.split()[1]) for line in file
                              if line.startswith(key + ":"))
     return total
+
+
+def machine_us():
+    """What all processors have worked since the start, each for itself."""
+    tick_us = 1_000_000 // os.sysconf("SC_CLK_TCK")
+    with open("/proc/stat") as file:
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(
+            int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * tick_us

@@ -7,16 +7,28 @@ happens to the machine meanwhile happens to all.
 
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import time
 
 import mux
 
+from shared import clock
+
 SETTLE_SECONDS = 0.3  # lingering sockets, lines not yet written
 KEYS = ("rate", "p50_us", "p99_us", "p999_us", "cpu_us", "user_us",
         "system_us")
+BUSY = 0.05  # of the machine, by others: from here on a part says so
 FAULTS = ("bad", "reset", "unfinished", "connect_errors", "send_errors")
+
+
+def _work_us():
+    """What the machine has worked, but for us and those we waited for."""
+    times = os.times()
+    own = times.user + times.system + times.children_user + \
+        times.children_system
+    return clock.machine_us() - own * 1e6
 
 
 def run_load(server, netns, options, count, *words):
@@ -32,6 +44,7 @@ def run_load(server, netns, options, count, *words):
             str(server.port)]
     if options.load_cpu is not None:
         argv = ["taskset", "-c", str(options.load_cpu), *argv]
+    began, before = time.monotonic(), _work_us()
     user_before, system_before = server.time_us()
     with netns.entered() if netns else contextlib.nullcontext():
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, check=True,
@@ -40,6 +53,10 @@ def run_load(server, netns, options, count, *words):
     time.sleep(SETTLE_SECONDS)
     user_after, system_after = server.time_us()
     result = json.loads(done.stdout)
+    ours = user_after + system_after - user_before - system_before
+    others = _work_us() - before - ours
+    result["others"] = max(0.0, others / 1e6 / os.cpu_count() /
+                           (time.monotonic() - began))
     connections = max(1, result["ok"])
     result["user_us"] = (user_after - user_before) / connections
     result["system_us"] = (system_after - system_before) / connections
@@ -96,6 +113,16 @@ def run_rounds(cases, netns, options):
             case.run(netns, options, number)
 
 
+def disturbance(servers):
+    """What to say of others that used the processors meanwhile."""
+    share = statistics.mean(each["others"] for server in servers
+                            for each in server.rounds)
+    if share < BUSY:
+        return []
+    return [f"Others took {100 * share:.0f} % of the processors meanwhile: "
+            "the figures are worth less."]
+
+
 def complaints(server):
     """What must be zero and is not."""
     for key in FAULTS:
@@ -104,7 +131,10 @@ def complaints(server):
             yield f"{server.name}: {key}: {total}"
 
 
+def servers_of(cases):
+    return list({id(case.server): case.server for case in cases}.values())
+
+
 def complaints_of(cases):
-    of_servers = {id(case.server): case.server for case in cases}
-    return [each for server in of_servers.values()
+    return [each for server in servers_of(cases)
             for each in complaints(server)]
