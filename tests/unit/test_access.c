@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "small_image.h"
 
 #define LISTENERS 70u
@@ -264,10 +265,7 @@ next_random(uint32_t below)
 {
 	static uint64_t state = 88172645463325252;
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 32) % below;
+	return (uint32_t)(random_next(&state) >> 32) % below;
 }
 
 /* A week and a row of listeners, a flag each: what the image says shortly. */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "small_image.h"
 
 /* The block that an image is made of, checked. */
@@ -112,10 +113,7 @@ next_random(void)
 {
 	static uint64_t random = 88172645463325252u;
 
-	random ^= random << 13;
-	random ^= random >> 7;
-	random ^= random << 17;
-	return (uint32_t)(random >> 16);
+	return (uint32_t)(random_next(&random) >> 16);
 }
 
 /* Few bits vary, so that prefixes meet, nest and touch. */

@@ -3,6 +3,7 @@
  * rule, so every way has to come out the same.
  */
 #include "core/addr.h"
+#include "random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -209,10 +210,7 @@ static uint64_t random_state = 0xadd7u;
 static uint32_t
 draw(uint32_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % below;
+	return (uint32_t)(random_next(&random_state) >> 20) % below;
 }
 
 /* Any address, but often one with many zeros or of the mapped prefix. */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/acl.h"
+#include "random.h"
 #include "small_image.h"
 
 #define RECORDS 10000u
@@ -420,10 +421,7 @@ next_random(void)
 {
 	static uint64_t random = 88172645463325252u;
 
-	random ^= random << 13;
-	random ^= random >> 7;
-	random ^= random << 17;
-	return (uint32_t)(random >> 16);
+	return (uint32_t)(random_next(&random) >> 16);
 }
 
 /* Few bits vary, so that sources meet and touch. */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "sys/socket_filter.h"
+#include "random.h"
 
 #define ROUNDS 1500
 #define ASKED 100 /* in each round, for each family */
@@ -27,10 +28,7 @@ next_random(void)
 {
 	static uint64_t random = 88172645463325252u;
 
-	random ^= random << 13;
-	random ^= random >> 7;
-	random ^= random << 17;
-	return random * UINT64_C(0x2545f4914f6cdd1d);
+	return random_next(&random) * UINT64_C(0x2545f4914f6cdd1d);
 }
 
 /* The network header as the program finds it: big-endian, this source. */

@@ -3,6 +3,7 @@
  * at every member.
  */
 #include "core/crowd.h"
+#include "random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,10 +37,7 @@ struct both {
 static uint32_t
 draw(struct both *both, uint32_t below)
 {
-	both->random ^= both->random << 13;
-	both->random ^= both->random >> 7;
-	both->random ^= both->random << 17;
-	return (uint32_t)(both->random >> 20) % below;
+	return (uint32_t)(random_next(&both->random) >> 20) % below;
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "core/hours.h"
 
 #include "policy_fixture.h"
+#include "random.h"
 #include "small_image.h"
 
 #define MON_TO_FRI 0x1fu
@@ -120,10 +121,7 @@ next_random(uint32_t below)
 {
 	static uint64_t state = 88172645463325252;
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 32) % below;
+	return (uint32_t)(random_next(&state) >> 32) % below;
 }
 
 /* As a person reads a line: on this day, or in the night of the day before. */

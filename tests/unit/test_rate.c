@@ -5,6 +5,7 @@
  * everyone who got in and looks at every stretch; it has no bucket.
  */
 #include "core/rate.h"
+#include "random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,10 +45,7 @@ static uint64_t random_state = 0x1234567u;
 static uint32_t
 draw(uint32_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % below;
+	return (uint32_t)(random_next(&random_state) >> 20) % below;
 }
 
 static struct rate

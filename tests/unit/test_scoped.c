@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "small_image.h"
 
 static struct text
@@ -102,10 +103,7 @@ draw(uint32_t below)
 {
 	static uint64_t state = 88172645463325252;
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 32) % below;
+	return (uint32_t)(random_next(&state) >> 32) % below;
 }
 
 /* fe80::HOST, of one link or (0) of each. */

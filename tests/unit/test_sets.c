@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "small_image.h"
 
 typedef unsigned __int128 number;
@@ -25,10 +26,7 @@ static uint64_t random_state = 0x5e75u;
 static uint32_t
 draw(uint32_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % below;
+	return (uint32_t)(random_next(&random_state) >> 20) % below;
 }
 
 /* An address as a number, of 32 or 128 bits. */

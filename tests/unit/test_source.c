@@ -3,6 +3,7 @@
  * to end and knows nothing of hashes, chains, links or lists of terms.
  */
 #include "core/source.h"
+#include "random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,10 +47,7 @@ struct both {
 static uint32_t
 draw(struct both *both, uint32_t below)
 {
-	both->random ^= both->random << 13;
-	both->random ^= both->random >> 7;
-	both->random ^= both->random << 17;
-	return (uint32_t)(both->random >> 20) % below;
+	return (uint32_t)(random_next(&both->random) >> 20) % below;
 }
 
 static struct addr

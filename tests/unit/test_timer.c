@@ -1,5 +1,6 @@
 /* Timers against a plain table that is searched from end to end. */
 #include "core/timer.h"
+#include "random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,10 +22,7 @@ static uint64_t seed;
 static uint32_t
 draw(uint32_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 20) % below;
+	return (uint32_t)(random_next(&seed) >> 20) % below;
 }
 
 static struct timers

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/line.h"
+#include "random.h"
 
 #define NAMES 10u
 
@@ -202,9 +203,7 @@ test_random(void **state)
 
 		verdict_encode(bytes, &answer, 1);
 		for (int change = 0; change < 3; change++) {
-			random ^= random << 13;
-			random ^= random >> 7;
-			random ^= random << 17;
+			(void)random_next(&random);
 			bytes[random % VERDICT_BYTES] = (uint8_t)(random >> 32);
 		}
 		if (verdict_check(got, bytes, VERDICT_BYTES, batch, 1, NAMES) !=
