@@ -181,6 +181,12 @@ $(BUILD)/tests/evil-parser/%: tests/evil-parser/%.c $(LIBS) $(BUILD)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ \
 	    -o $@ $< $(LIBS)
 
+.PHONY: check-valgrind
+check-valgrind:		## unit and end-to-end tests under valgrind (root, long)
+	@contrib/deps build check
+	@$(AGAIN) all unit tools
+	@BUILD=$(BUILD) PYTEST=$(PYTEST) tests/valgrind $(UNIT)
+
 .PHONY: lint
 lint:			## format, warnings, layers, purity, manual pages, scripts
 	@contrib/deps build check lint
