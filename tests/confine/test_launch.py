@@ -266,6 +266,37 @@ def test_the_common_launcher_keeps_a_few_capabilities():
                           "CapAmb": nothing}
 
 
+@pytest.mark.parametrize("kind, ids, flags", [
+    ("base", [], 0), ("full", [], 0),
+    ("self", ["--reuid", "1234", "--regid", "1234", "--clear-groups"], SELF)])
+def test_capabilities_that_it_was_started_with_are_not_passed_on(kind, ids,
+                                                                 flags):
+    """Inheritable and ambient ones outlive an exec."""
+    under = ["setpriv", *ids, "--inh-caps", "+net_raw", "--ambient-caps",
+             "+net_raw"]
+    with Launcher(kind, under=under, flags=f"{flags:x}") as launcher:
+        assert launcher.failed is None
+        for key in ("CapInh", "CapAmb"):
+            assert launchers.own(key, launcher.pid) == "0" * 16
+        if kind == "self":
+            assert launchers.own("CapPrm", launcher.pid) == "0" * 16
+        _, said, _, _ = probed(launcher)
+        for key in ("CapInh", "CapAmb", "CapPrm", "CapEff"):
+            assert said[key] == ["0" * 16]
+
+
+def test_its_standard_input_and_output_are_nothing():
+    """Whatever it was started with; only standard error is for it."""
+    def prepare():
+        for fd in 0, 1:
+            os.dup2(os.open("/etc/passwd", os.O_RDONLY), fd)
+
+    with Launcher(preexec=prepare) as launcher:
+        fds = launcher.fds()
+        assert fds[0] == fds[1] == "/dev/null"
+        assert fds[2].startswith("pipe:")
+
+
 def test_the_rootless_launcher_keeps_none():
     with Launcher("self", user=1234, flags=f"{SELF:x}") as launcher:
         assert launchers.own("CapPrm", launcher.pid) == "0" * 16
