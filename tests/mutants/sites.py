@@ -324,7 +324,7 @@ class Reader:
 
 
 def limits_of(source):
-    for match in re.finditer(r"^#define (LIMIT_\w+) (\(.*?\)|\w+)", source,
+    for match in re.finditer(r"^#define (LIMIT_\w+) ([^/\n]*[^/\s])", source,
                              re.M):
         yield Site(f"{LIMITS}:{match[1]}:1:limit", LIMITS, "limit",
                    match.start(2), match.end(2), f"{match[1]} {match[2]}")
