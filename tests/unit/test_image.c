@@ -333,6 +333,61 @@ test_not_aligned(void **state)
 	free(block);
 }
 
+/* Another program's file, another version's, or one of another size. */
+static void
+test_header(void **state)
+{
+	size_t size;
+	uint8_t *block = make(&size);
+	struct image_header *header = (void *)block;
+	const struct image_header kept = *header;
+	struct image image;
+
+	(void)state;
+	header->magic ^= 1;
+	assert_int_equal(image_init(&image, block, size), IMAGE_BAD_HEADER);
+	*header = kept;
+	header->version++;
+	assert_int_equal(image_init(&image, block, size), IMAGE_BAD_HEADER);
+	*header = kept;
+	header->size += 8;
+	assert_int_equal(image_init(&image, block, size), IMAGE_BAD_HEADER);
+	/* Larger than any offset can say. */
+	header->size = UINT64_C(1) << 32;
+	assert_int_equal(
+	    image_init(&image, block, header->size), IMAGE_BAD_HEADER);
+	*header = kept;
+	assert_int_equal(image_init(&image, block, size), IMAGE_OK);
+	free(block);
+}
+
+/* Between two sections there is nothing: not even what nobody reads. */
+static void
+test_between_sections(void **state)
+{
+	size_t size, changed = 0;
+	uint8_t *block = make(&size);
+	const struct image_header *header = (void *)block;
+	struct image image;
+
+	(void)state;
+	for (int i = 0; i < IMAGE_SECTIONS; i++) {
+		size_t end = header->sections[i].offset +
+		    header->sections[i].count *
+			image_element_bytes((enum image_section)i);
+
+		for (; end % 8 != 0; end++, changed++) {
+			block[end] = 1;
+			assert_int_equal(
+			    image_init(&image, block, size), IMAGE_BAD_SECTION);
+			block[end] = 0;
+		}
+	}
+	assert_true(changed > 0);
+	assert_int_equal(image_init(&image, block, size), IMAGE_OK);
+	free(block);
+}
+
 int
 main(void)
 {
@@ -344,6 +399,8 @@ main(void)
 		cmocka_unit_test(test_damaged_words),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_not_aligned),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_between_sections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
