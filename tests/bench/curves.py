@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import tempfile
+import time
 
 import mux
 
@@ -115,6 +116,15 @@ def sources(stack, options, log, directory):
                     name=f"{size} sources", size=size) for size in SOURCES]}
 
 
+def wait_until_idle(server):
+    """Whoever was accepted is looked at once more, by a parser."""
+    def has_nothing_to_do():
+        before = sum(server.time_us())
+        time.sleep(0.2)
+        return sum(server.time_us()) - before < 1000
+    mux.eventually(has_nothing_to_do, 20, "the end of all work")
+
+
 @contextlib.contextmanager
 def held(server, options, count, before):
     """So many clients who have said half a line, and wait.
@@ -135,6 +145,7 @@ def held(server, options, count, before):
     try:
         mux.eventually(lambda: os.stat(fds).st_size >= before + count, 30,
                        f"{count} clients who wait")
+        wait_until_idle(server)
         yield
         assert os.stat(fds).st_size >= before + count, "they did not wait"
     finally:
