@@ -251,10 +251,10 @@ enum image_penalty {
 #define IMAGE_WALL_LANDLOCK 0x02u /* no TCP */
 #define IMAGE_WALLS 0x03u
 
-/* Limits of sessions that cannot be had, with `if-available`. */
-#define IMAGE_MISSING_MEMORY 0x01u
-#define IMAGE_MISSING_PROCESSES 0x02u
-#define IMAGE_MISSING_ALL 0x03u
+/* Limits of sessions, by their cgroups. */
+#define IMAGE_SESSION_MEMORY 0x01u
+#define IMAGE_SESSION_PROCESSES 0x02u
+#define IMAGE_SESSION_LIMITS 0x03u
 
 /* What the policy says once. */
 struct image_global {
@@ -282,7 +282,8 @@ struct image_global {
 	uint8_t log_addresses; /* enum image_addresses */
 	uint8_t drops_in_kernel;
 	uint8_t walls; /* IMAGE_WALL_*: all that `network none` has */
-	uint8_t missing; /* IMAGE_MISSING_*: what services do without */
+	uint8_t limited; /* IMAGE_SESSION_*: all that any service has */
+	uint8_t missing; /* the same: what some do without, if-available */
 };
 
 enum image_section {

@@ -199,7 +199,7 @@ check_global(const struct image *image)
 	    global->log_addresses > IMAGE_ADDRESSES_NONE ||
 	    !rate_is_valid(&global->log_limit) || global->drops_in_kernel > 1 ||
 	    (global->walls & ~IMAGE_WALLS) != 0 ||
-	    (global->missing & ~IMAGE_MISSING_ALL) != 0)
+	    ((global->limited | global->missing) & ~IMAGE_SESSION_LIMITS) != 0)
 		return IMAGE_BAD_VALUE;
 	return is_memory(global) ? IMAGE_OK : IMAGE_BAD_VALUE;
 }

@@ -197,10 +197,16 @@ is_inherited(const struct image_service *service)
 
 /* Of cgroups, which nothing that stays behind may be in; an init is counted. */
 static bool
-is_limited(const struct image_service *service)
+is_limited(const struct image *image, const struct image_service *service)
 {
+	const uint8_t limited = image_global(image)->limited;
+
 	if (!image_limits_sessions(service))
 		return true;
+	if ((service->memory != 0 && (limited & IMAGE_SESSION_MEMORY) == 0) ||
+	    (service->processes != 0 &&
+		(limited & IMAGE_SESSION_PROCESSES) == 0))
+		return false;
 	return service->leftovers == IMAGE_LEFTOVERS_KILL &&
 	    service->processes <= IMAGE_PROCESSES_MAX + 1 &&
 	    (service->memory == 0 ||
@@ -337,7 +343,7 @@ check_service(const struct image *image, const struct image_service *service)
 	    service->logged > IMAGE_LOGGED_NONE ||
 	    !is_confined(image, service) || !is_filesystem(image, service) ||
 	    service->rlimits_set >> IMAGE_RLIMITS != 0 ||
-	    !is_inherited(service) || !is_limited(service) ||
+	    !is_inherited(service) || !is_limited(image, service) ||
 	    !is_isolated(service->isolate) || !rate_is_valid(&service->rate) ||
 	    !rate_is_valid(&service->source_rate) ||
 	    !is_hours(image, service) || !is_on(image, service) ||

@@ -10,11 +10,11 @@
 
 static const struct {
 	enum policy_limit limit;
-	uint8_t missing;
+	uint8_t bit;
 	const char *word;
 } of_session[CGROUP_CONTROLLERS] = {
-	{ POLICY_LIMIT_MEMORY, IMAGE_MISSING_MEMORY, "memory" },
-	{ POLICY_LIMIT_PROCESSES, IMAGE_MISSING_PROCESSES, "processes" },
+	{ POLICY_LIMIT_MEMORY, IMAGE_SESSION_MEMORY, "memory" },
+	{ POLICY_LIMIT_PROCESSES, IMAGE_SESSION_PROCESSES, "processes" },
 };
 
 /* What is wrong, and what would have it. */
@@ -62,10 +62,12 @@ can_have(struct load *load, const struct policy_service *from, uint32_t which)
 	if ((from->limits.set >> limit & 1) == 0)
 		return false;
 	if (load->options->skips_system ||
-	    load->options->machine.controller_errors[which] == 0)
+	    load->options->machine.controller_errors[which] == 0) {
+		load->build.global.limited |= of_session[which].bit;
 		return true;
+	}
 	if ((from->limits.if_available >> limit & 1) != 0)
-		load->build.global.missing |= of_session[which].missing;
+		load->build.global.missing |= of_session[which].bit;
 	else
 		complain_of_session(load, from, which);
 	return false;

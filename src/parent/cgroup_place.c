@@ -117,17 +117,10 @@ cgroups_remove(struct cgroups *cgroups)
 static unsigned
 controllers_of(const struct image *image)
 {
-	unsigned wanted = 0;
+	const uint8_t limited = image_global(image)->limited;
 
-	for (uint32_t i = 0; i < image_count(image, IMAGE_SERVICES); i++) {
-		const struct image_service *service = image_service(image, i);
-
-		if (service->memory != 0)
-			wanted |= CGROUP_MEMORY;
-		if (service->processes != 0)
-			wanted |= CGROUP_PIDS;
-	}
-	return wanted;
+	return ((limited & IMAGE_SESSION_MEMORY) != 0 ? CGROUP_MEMORY : 0) |
+	    ((limited & IMAGE_SESSION_PROCESSES) != 0 ? CGROUP_PIDS : 0);
 }
 
 int

@@ -261,10 +261,10 @@ tell_limits(const struct parent *parent)
 		    (cgroups->controllers & CGROUP_PIDS) != 0 ? "yes" : "no");
 		log_end();
 	}
-	if ((missing & IMAGE_MISSING_MEMORY) != 0)
+	if ((missing & IMAGE_SESSION_MEMORY) != 0)
 		tell_weaker("no controller `memory` in tcpmuxd's cgroup: "
 			    "`limit memory` does nothing");
-	if ((missing & IMAGE_MISSING_PROCESSES) != 0)
+	if ((missing & IMAGE_SESSION_PROCESSES) != 0)
 		tell_weaker("no controller `pids` in tcpmuxd's cgroup: "
 			    "`limit processes` does nothing");
 }

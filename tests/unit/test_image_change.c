@@ -79,15 +79,27 @@ SERVICE_CHANGE(
     long_limit, service->rlimits[IMAGE_RLIMIT_CPU] = IMAGE_RLIMIT_MAX + 1)
 SERVICE_CHANGE(
     longest_limit, service->rlimits[IMAGE_RLIMIT_CPU] = IMAGE_RLIMIT_MAX)
-SERVICE_CHANGE(little_memory, service->memory = IMAGE_MEMORY_MIN - 1)
-SERVICE_CHANGE(least_memory, service->memory = IMAGE_MEMORY_MIN)
-SERVICE_CHANGE(most_memory, service->memory = IMAGE_RLIMIT_MAX)
-SERVICE_CHANGE(much_memory, service->memory = IMAGE_RLIMIT_MAX + 1)
-SERVICE_CHANGE(most_processes, service->processes = IMAGE_PROCESSES_MAX + 1)
-SERVICE_CHANGE(many_processes, service->processes = IMAGE_PROCESSES_MAX + 2)
+SERVICE_CHANGE(little_memory, service->memory = IMAGE_MEMORY_MIN - 1;
+	       build->global.limited = IMAGE_SESSION_LIMITS)
+SERVICE_CHANGE(least_memory, service->memory = IMAGE_MEMORY_MIN;
+	       build->global.limited = IMAGE_SESSION_MEMORY)
+SERVICE_CHANGE(untold_memory, service->memory = IMAGE_MEMORY_MIN;
+	       build->global.limited = IMAGE_SESSION_PROCESSES)
+SERVICE_CHANGE(untold_processes, service->processes = 1;
+	       build->global.limited = IMAGE_SESSION_MEMORY)
+SERVICE_CHANGE(most_memory, service->memory = IMAGE_RLIMIT_MAX;
+	       build->global.limited = IMAGE_SESSION_LIMITS)
+SERVICE_CHANGE(much_memory, service->memory = IMAGE_RLIMIT_MAX + 1;
+	       build->global.limited = IMAGE_SESSION_LIMITS)
+SERVICE_CHANGE(most_processes, service->processes = IMAGE_PROCESSES_MAX + 1;
+	       build->global.limited = IMAGE_SESSION_PROCESSES)
+SERVICE_CHANGE(many_processes, service->processes = IMAGE_PROCESSES_MAX + 2;
+	       build->global.limited = IMAGE_SESSION_PROCESSES)
 SERVICE_CHANGE(kept_with_processes, service->processes = 1;
+	       build->global.limited = IMAGE_SESSION_LIMITS;
 	       service->leftovers = IMAGE_LEFTOVERS_KEEP)
 SERVICE_CHANGE(kept_with_memory, service->memory = IMAGE_MEMORY_MIN;
+	       build->global.limited = IMAGE_SESSION_LIMITS;
 	       service->leftovers = IMAGE_LEFTOVERS_KEEP)
 SERVICE_CHANGE(low_nice, service->nice = -21)
 SERVICE_CHANGE(high_nice, service->nice = 20)
@@ -156,8 +168,10 @@ make_trap(struct build *build, struct image_service *service)
 TRAP_CHANGE(trap_with_chdir, service->chdir = small_text(build, "/"))
 TRAP_CHANGE(trap_with_chroot, service->chroot = small_text(build, "/srv"))
 TRAP_CHANGE(trap_with_limit, service->rlimits_set = 1)
-TRAP_CHANGE(trap_with_memory, service->memory = IMAGE_MEMORY_MIN)
-TRAP_CHANGE(trap_with_processes, service->processes = 1)
+TRAP_CHANGE(trap_with_memory, service->memory = IMAGE_MEMORY_MIN;
+	    build->global.limited = IMAGE_SESSION_LIMITS)
+TRAP_CHANGE(trap_with_processes, service->processes = 1;
+	    build->global.limited = IMAGE_SESSION_LIMITS)
 TRAP_CHANGE(trap_with_isolate, service->isolate = IMAGE_ISOLATE_UTS)
 TRAP_CHANGE(trap_with_nice, service->has_nice = 1)
 TRAP_CHANGE(trap_with_argv, service->argv.count = 1)
@@ -304,6 +318,7 @@ GLOBAL_CHANGE(odd_facility, global->syslog_facility = 25)
 GLOBAL_CHANGE(odd_drop, global->drops_in_kernel = 2)
 GLOBAL_CHANGE(odd_walls, global->walls = 4)
 GLOBAL_CHANGE(odd_missing, global->missing = 4)
+GLOBAL_CHANGE(odd_limited, global->limited = 4)
 GLOBAL_CHANGE(exempt_beyond, global->exempt.first = 9)
 GLOBAL_CHANGE(no_sources, global->sources = 0)
 GLOBAL_CHANGE(long_v4, global->count_by_v4 = 33)
@@ -453,6 +468,8 @@ static const struct change changes[] = {
 	{ "longest limit", longest_limit, IMAGE_OK },
 	{ "little memory", little_memory, IMAGE_BAD_VALUE },
 	{ "least memory", least_memory, IMAGE_OK },
+	{ "memory nobody is told of", untold_memory, IMAGE_BAD_VALUE },
+	{ "processes, too", untold_processes, IMAGE_BAD_VALUE },
 	{ "most memory", most_memory, IMAGE_OK },
 	{ "too much memory", much_memory, IMAGE_BAD_VALUE },
 	{ "most processes", most_processes, IMAGE_OK },
@@ -577,6 +594,7 @@ static const struct change changes[] = {
 	{ "drop-in-kernel", odd_drop, IMAGE_BAD_VALUE },
 	{ "walls", odd_walls, IMAGE_BAD_VALUE },
 	{ "missing", odd_missing, IMAGE_BAD_VALUE },
+	{ "limited", odd_limited, IMAGE_BAD_VALUE },
 	{ "exempt beyond", exempt_beyond, IMAGE_BAD_RANGE },
 	{ "no sources", no_sources, IMAGE_BAD_VALUE },
 	{ "long v4", long_v4, IMAGE_BAD_VALUE },
