@@ -54,6 +54,8 @@ ifeq ($(SANITIZE),1)
 STATIC	= $(LDFLAGS)
 else
 STATIC	= -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+# What a launch touches lies together, where the kernel maps it at once.
+TOGETHER = -Wl,-z,max-page-size=65536 -Wl,-T,src/launcher/launch.ld
 endif
 
 # What runs is named, not shown; V=1 shows it.
@@ -134,8 +136,8 @@ $(BUILD)/tcpmuxd: $(BUILD)/obj/main.o $(call objs,parent) \
 $(BUILD)/tcpmuxd-parser: $(call objs,parser) $(LIBS)
 	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lseccomp -lcap-ng
 
-$(BUILD)/tcpmuxd-launcher: $(call objs,launcher) $(LIBS)
-	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lcap-ng
+$(BUILD)/tcpmuxd-launcher: $(call objs,launcher) $(LIBS) src/launcher/launch.ld
+	$(Q)$(CC) $(STATIC) $(TOGETHER) -o $@ $(INPUTS) -lcap-ng
 
 $(BUILD)/tcpmuxd-builtin: $(call objs,builtin) $(LIBS)
 	$(Q)$(CC) $(STATIC) -o $@ $(INPUTS) -lseccomp
