@@ -263,6 +263,7 @@ launch_expire(struct parent *parent, struct session *session)
 		launch_give_up(parent, session);
 		return;
 	}
+	launch_receive_all(parent);
 	if (session->pid != 0)
 		(void)kill(session->pid, SIGKILL);
 	else if (launcher->pid != 0)

@@ -221,8 +221,12 @@ start(struct parent *parent, uint32_t index)
 	    channel_want_sender(channel[0]) == 0 &&
 	    pipe2(status, O_CLOEXEC | O_NONBLOCK) == 0)
 		pid = spawn_launcher(parent, launcher, channel[1], status[1]);
+	/*
+	 * Nobody is woken by LAUNCHED, only by the channel's end: whoever wants
+	 * to know a pid looks first (launch_receive_all).
+	 */
 	if (pid < 0 ||
-	    loop_add(&parent->loop, channel[0], EPOLLIN,
+	    loop_add(&parent->loop, channel[0], 0,
 		loop_token(TOKEN_LAUNCHER, index)) != 0 ||
 	    loop_add(&parent->loop, status[0], 0,
 		loop_token(TOKEN_LAUNCHER_START, index)) != 0) {

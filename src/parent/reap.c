@@ -218,6 +218,7 @@ is_waited_for(const struct session *session)
 void
 reap_signal_all(struct parent *parent, int signal_number)
 {
+	launch_receive_all(parent);
 	for (uint32_t i = 0; i < parent->sessions.capacity; i++) {
 		const struct session *session = session_at(parent, i);
 
