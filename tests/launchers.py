@@ -263,7 +263,8 @@ class Launcher:
             error, error_end = os.pipe()
             fds.append(error_end)
         if cgroup is not None:
-            fds.append(cgroup)
+            events = os.open("cgroup.events", os.O_RDONLY, dir_fd=cgroup)
+            fds += [cgroup, events]
         if flags is None:
             flags = STDERR_PIPE if stderr else 0
         self.send(encode(session, service, flags,

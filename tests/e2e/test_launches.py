@@ -137,6 +137,9 @@ def test_a_failed_launch_gets_the_refusal(mux_factory, place, content, mode,
     path.chmod(mode)
     mux = mux_factory(service("broken", f"exec {path}"),
                       service("cat", "exec /bin/cat"))
+    # Descriptors of its cgroup are kept for who comes next.
+    assert mux.request("cat", b"first") == (b"+\r\n", b"first")
+    mux.wait_log("exit", service="cat")
     # Who is not root may not look into them, not even into its own.
     watched = [mux.pid, *mux.launchers()] if IS_ROOT else []
     before = [mux.fd_count(pid) for pid in watched]
