@@ -297,6 +297,28 @@ def test_its_standard_input_and_output_are_nothing():
         assert fds[2].startswith("pipe:")
 
 
+def test_each_of_its_threads_is_confined_alike():
+    with Launcher() as launcher:
+        threads = os.listdir(f"/proc/{launcher.pid}/task")
+        assert len(threads) == 2
+        keys = ("CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp",
+                "Seccomp_filters")
+        assert len({tuple(launchers.own(key, f"{launcher.pid}/task/{thread}")
+                          for key in keys) for thread in threads}) == 1
+
+
+def test_children_get_no_copy_of_its_heap_and_first_stack():
+    with Launcher() as launcher:
+        flags, name = {}, None
+        for line in launcher.proc("smaps").splitlines():
+            words = line.split()
+            if "-" in words[0]:
+                name = words[-1]
+            elif words[0] == "VmFlags:":
+                flags.setdefault(name, []).append("dc" in words)
+        assert flags["[stack]"] == flags["[heap]"] == [True]
+
+
 def test_the_rootless_launcher_keeps_none():
     with Launcher("self", user=1234, flags=f"{SELF:x}") as launcher:
         assert launchers.own("CapPrm", launcher.pid) == "0" * 16
