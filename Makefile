@@ -231,6 +231,20 @@ bench-leftovers:	## what is left of 10,000 sessions that hide what they start (r
 	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) tests/bench/leftovers.py $(ARGS)
 
+.PHONY: bench-launch
+bench-launch:		## how often a service is launched, and by others (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools $(BENCH)
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/launch.py $(ARGS)
+
+.PHONY: bench-storm
+bench-storm:		## how long others wait while services are launched (root)
+	@contrib/deps build check
+	@$(AGAIN) all tools $(BENCH)
+	@TCPMUXD_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) tests/bench/storm.py $(ARGS)
+
 .PHONY: bench-flood
 bench-flood:		## what a flood of who gets shut out costs others (root)
 	@contrib/deps build check
