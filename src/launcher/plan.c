@@ -7,7 +7,6 @@
 #include "launcher/plan.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "sys/drop.h"
@@ -105,10 +104,17 @@ put_word(char word[PLAN_PEER_WORD_BYTES], const char *name, const char *value)
 	memcpy(word + length, value, strnlen(value, ADDR_TEXT_BYTES - 1) + 1);
 }
 
+/* Not by snprintf: that uses a kilobyte of stack, to be copied each time. */
 static void
 format_port(char text[ADDR_TEXT_BYTES], uint16_t port)
 {
-	(void)snprintf(text, ADDR_TEXT_BYTES, "%u", (unsigned)port);
+	size_t length = 1;
+
+	for (unsigned rest = port; rest >= 10; rest /= 10)
+		length++;
+	text[length] = '\0';
+	for (unsigned rest = port; length > 0; rest /= 10)
+		text[--length] = (char)('0' + rest % 10);
 }
 
 /* The UCSPI names, and the ones of sshd's and CGI's kin. */
