@@ -62,6 +62,7 @@ struct counters {
 	uint64_t accepted, shut_out, refused, helped, launched, finished;
 	uint64_t evicted, timed_out, probes, violations, workers_started;
 	uint64_t accept_failures, log_suppressed;
+	uint64_t passed; /* of launched */
 };
 
 struct parent {
@@ -105,7 +106,7 @@ struct parent {
 	uint32_t stderr_lines; /* of services, logged in this turn */
 	struct {
 		int64_t window_ms; /* when the window began */
-		uint64_t before; /* accepted until then */
+		uint64_t accepted, passed; /* until then */
 		bool is_busy; /* the window before had many */
 	} pace;
 	bool is_root;

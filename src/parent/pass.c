@@ -266,6 +266,7 @@ let_go(struct parent *parent, struct session *session)
 	fd_close_shared(&session->fd);
 	note_success(parent, session);
 	parent->counters.launched++;
+	parent->counters.passed++;
 	if (session_is_logged(session, false)) {
 		log_begin(LOG_LEVEL_INFO, "launch");
 		log_session(session);

@@ -206,19 +206,25 @@ finish(struct parent *parent)
 /*
  * When connections come thick and fast, each turn's fixed cost (two wake-ups,
  * two messages) is worth sharing: a turn that had only a few of them waits
- * for a moment, so that the next has more, as network drivers do.
+ * for a moment, so that the next has more, as network drivers do. Not where
+ * they are passed on: their servers would wait for us.
  */
 static void
 pace(struct parent *parent, uint64_t accepted_before)
 {
 	uint64_t accepted = parent->counters.accepted;
+	uint64_t passed = parent->counters.passed;
 
 	if (parent->now_ms - parent->pace.window_ms >= LIMIT_NAP_WINDOW_MS) {
+		uint64_t came = accepted - parent->pace.accepted;
+
 		parent->pace.is_busy = parent->now_ms - parent->pace.window_ms <
-			INT64_C(2) * LIMIT_NAP_WINDOW_MS &&
-		    accepted - parent->pace.before >= LIMIT_NAP_ACCEPTS;
+			2 * LIMIT_NAP_WINDOW_MS &&
+		    came >= LIMIT_NAP_ACCEPTS &&
+		    (passed - parent->pace.passed) * LIMIT_NAP_PASSES < came;
 		parent->pace.window_ms = parent->now_ms;
-		parent->pace.before = accepted;
+		parent->pace.accepted = accepted;
+		parent->pace.passed = passed;
 	}
 	if (parent->pace.is_busy && parent->sessions.launching.count == 0 &&
 	    accepted - accepted_before < LIMIT_NAP_ACCEPTS)
