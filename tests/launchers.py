@@ -377,7 +377,9 @@ def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
         "securebits": [f"{securebits:#x}" if securebits else "0"],
         "death_signal": ["0"], "keepcaps": ["0"], "dumpable": ["1"],
         "nice": [str(os.getpriority(os.PRIO_PROCESS, launched_by))],
-        "scheduler": [str(os.sched_getscheduler(launched_by))],
+        # Its children have not the short slices that it asks for.
+        "scheduler": [str(os.sched_getscheduler(launched_by)
+                          & ~os.SCHED_RESET_ON_FORK)],
         "personality": ["0"], "oobinline": ["0"], "rcvlowat": ["1"],
         "peek_off": ["-1"], "user_timeout": ["0"], "filter": ["0"],
         "linger": ["0 0"], "keepalive": ["1" if keepalive else "0"],
