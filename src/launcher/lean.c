@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 /* A sanitizer's runtime is in the children, too, and uses all of it. */
 #ifdef TCPMUXD_SANITIZE
@@ -23,6 +25,9 @@
 #else
 #define CAN_BE_LEAN true
 #endif
+#define OWN_SIGNAL_FIRST 32 /* glibc's SIGCANCEL, SIGSETXID */
+#define OWN_SIGNAL_LAST 33
+#define SIGNALS_BYTES 8u /* of the kernel's own signal set */
 #define PAGE_BYTES ((uintptr_t)4096)
 #define STACK_BYTES (64u << 10)
 #define LEFT_OUT_BYTES ((uintptr_t)1 << 20) /* larger than what is there */
@@ -33,8 +38,31 @@ leave_out(const void *last)
 {
 	const uintptr_t end = ((uintptr_t)last | (PAGE_BYTES - 1)) + 1;
 
-	(void)madvise((void *)(end - LEFT_OUT_BYTES), LEFT_OUT_BYTES,
-	    MADV_DONTFORK);
+	(void)madvise(
+	    (void *)(end - LEFT_OUT_BYTES), LEFT_OUT_BYTES, MADV_DONTFORK);
+}
+
+struct task {
+	void *(*run)(void *);
+	void *argument;
+};
+
+/*
+ * The C library has a thread catch a signal of its own, which then would not be
+ * ignored in the init of a pid namespace: base.c's defaults again, and for
+ * that, the system call.
+ */
+static void *
+begin(void *context)
+{
+	static const unsigned char default_action[64]; /* larger than any */
+	const struct task *task = context;
+
+	for (int i = OWN_SIGNAL_FIRST; i <= OWN_SIGNAL_LAST; i++)
+		if (syscall(SYS_rt_sigaction, i, default_action, NULL,
+			SIGNALS_BYTES) != 0)
+			abort();
+	return task->run(task->argument);
 }
 
 /*
@@ -46,13 +74,14 @@ lean_run(void *(*run)(void *), void *argument)
 {
 	/* The name that was executed is the last thing on the first stack. */
 	const char *name = (const char *)getauxval(AT_EXECFN);
+	struct task task = { .run = run, .argument = argument };
 	pthread_attr_t attr;
 	pthread_t thread;
 	void *result;
 
 	if (!CAN_BE_LEAN || pthread_attr_init(&attr) != 0 ||
 	    pthread_attr_setstacksize(&attr, STACK_BYTES) != 0 ||
-	    pthread_create(&thread, &attr, run, argument) != 0)
+	    pthread_create(&thread, &attr, begin, &task) != 0)
 		return run(argument);
 	(void)pthread_attr_destroy(&attr);
 	if (name != NULL)

@@ -145,8 +145,8 @@ remove_used(struct cgroups *cgroups, struct cgroup_kept *kept)
 
 /* What has been a session's, with its descriptors, is so no more. */
 static void
-take_back(struct cgroups *cgroups, struct session *session,
-    enum cgroup_state state)
+take_back(
+    struct cgroups *cgroups, struct session *session, enum cgroup_state state)
 {
 	struct cgroup_kept kept = { .number = session->cgroup,
 		.state = state,
@@ -265,8 +265,8 @@ cgroup_take(struct parent *parent, struct session *session)
 		return 0;
 	error = errno;
 	close_both(cgroups, &session->cgroup_dir_fd, &session->cgroup_fd);
-	take_back(cgroups, session,
-	    session->is_limited ? CGROUP_USED : CGROUP_EMPTY);
+	take_back(
+	    cgroups, session, session->is_limited ? CGROUP_USED : CGROUP_EMPTY);
 	errno = error;
 	return -1;
 }

@@ -132,9 +132,9 @@ send_launch(
 	struct launch launch = { .session = session->id,
 		.service = session->service,
 		.peer = session->peer };
-	struct enclosed enclosed = { .fds = { session->fd },
-		.count = 1,
-		.owned = 1 };
+	struct enclosed enclosed = {
+		.fds = { session->fd }, .count = 1, .owned = 1
+	};
 	const char *step = "send";
 
 	(void)getsockname(

@@ -95,8 +95,8 @@ is_of(pid_t process, pid_t thread)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)process,
-	    (int)thread);
+	(void)snprintf(
+	    path, sizeof(path), "/proc/%d/task/%d", (int)process, (int)thread);
 	return access(path, F_OK) == 0;
 }
 
