@@ -15,7 +15,7 @@ import pytest
 import launchers
 from launchers import (CAPABILITIES_ALL, NEW_PRIVILEGES, Launcher,
                        parse_probe)
-from mux import IS_ROOT, program
+from mux import IS_ROOT, eventually, program
 from rooms import unsanitized
 
 pytestmark = [unsanitized, pytest.mark.skipif(
@@ -225,7 +225,8 @@ def test_the_service_is_a_child_of_an_init_that_has_nothing():
             "Groups": "", "CapPrm": none, "CapEff": none, "CapBnd": none,
             "CapAmb": none, "NoNewPrivs": "1", "Seccomp": "2",
             "SigIgn": none, "SigCgt": none}
-        assert os.listdir(f"/proc/{init}/fd") == []
+        # The last one is the pipe that let the service go on.
+        eventually(lambda: os.listdir(f"/proc/{init}/fd") == [])
         with open(f"/proc/{init}/maps") as maps:
             assert "memfd:" not in maps.read()
         assert os.stat(f"/proc/{init}/environ").st_uid == 0  # not dumpable
@@ -241,7 +242,7 @@ def test_the_init_of_a_service_that_keeps_all_keeps_nothing():
         assert launchers.own("CapEff", service_of(session.pid)) != "0" * 16
         assert launchers.own("NoNewPrivs", session.pid) == "1"
         assert launchers.own("NoNewPrivs", service_of(session.pid)) == "0"
-        assert os.listdir(f"/proc/{session.pid}/fd") == []
+        eventually(lambda: os.listdir(f"/proc/{session.pid}/fd") == [])
 
 
 def test_no_signal_from_inside_ends_the_init():
