@@ -207,6 +207,24 @@ async def byte_by_byte(client, rng):
 
 
 @kind(5)
+async def in_turns(client, rng):
+    """Each says its part when the other has said its own."""
+    await client.send(b"cat\r\n")
+    expected = OK
+    for turn in range(rng.randrange(1, 5)):
+        await client.send(b"turn %d" % turn)
+        expected += b"turn %d" % turn
+        while len(client.got) < len(expected):
+            piece = await client.chaos.loop.sock_recv(client.sock, 100)
+            client.must(piece, "an early end")
+            client.got += piece
+    client.half_close()
+    await client.read()
+    client.must_have(expected)
+    return {"exit"}
+
+
+@kind(5)
 async def urgent(client, rng):
     """Urgent bytes stand where they were sent, in the line and before it
     ends; behind it they are the service's affair."""
