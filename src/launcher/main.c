@@ -12,7 +12,6 @@
 #include "core/step.h"
 #include "launcher/base.h"
 #include "launcher/launch.h"
-#include "launcher/lean.h"
 #include "launcher/plan.h"
 #include "launcher/receive.h"
 
@@ -34,40 +33,23 @@ serve(struct base *base, struct plan *plan, const struct received *received)
 		    plan->service->filesystem - 1, &base->first_free_fd);
 }
 
-struct task {
-	struct base *base;
-	struct plan *plan;
-	enum receive_result last;
-};
-
-static void *
-serve_all(void *context)
-{
-	struct task *task = context;
-	struct received received;
-	enum receive_result result;
-
-	do {
-		result = receive_launch(BASE_CHANNEL_FD, &received);
-		if (result == RECEIVE_LAUNCH)
-			serve(task->base, task->plan, &received);
-	} while (result == RECEIVE_LAUNCH);
-	task->last = result;
-	return NULL;
-}
-
 int
 main(int argc, char *argv[])
 {
 	static struct rulesets rulesets;
 	static struct base base = { .rulesets = &rulesets };
 	static _Alignas(PLAN_ALIGNMENT) struct plan plan;
-	static struct task task = { .base = &base, .plan = &plan };
+	struct received received;
+	enum receive_result result;
 
 	if (!base_build(&base, argc == 2 ? argv[1] : NULL))
 		return EXIT_FAILURE;
-	(void)lean_run(serve_all, &task);
-	if (task.last == RECEIVE_CLOSED)
+	do {
+		result = receive_launch(BASE_CHANNEL_FD, &received);
+		if (result == RECEIVE_LAUNCH)
+			serve(&base, &plan, &received);
+	} while (result == RECEIVE_LAUNCH);
+	if (result == RECEIVE_CLOSED)
 		return EXIT_SUCCESS;
 	(void)dprintf(
 	    STDERR_FILENO, "tcpmuxd-launcher: a message that is no LAUNCH\n");

@@ -13,7 +13,7 @@ import launchers
 from launchers import (CAPABILITIES_ALL, DISABLED, NEW_PRIVILEGES, SELF,
                        Launcher, assert_descriptors, assert_golden, golden,
                        parse_probe, peer_env)
-from mux import IS_ROOT, eventually
+from mux import IS_ROOT
 from rooms import unsanitized
 
 pytestmark = [unsanitized, pytest.mark.skipif(
@@ -295,30 +295,6 @@ def test_its_standard_input_and_output_are_nothing():
         fds = launcher.fds()
         assert fds[0] == fds[1] == "/dev/null"
         assert fds[2].startswith("pipe:")
-
-
-def test_each_of_its_threads_is_confined_alike():
-    with Launcher() as launcher:
-        eventually(lambda: launchers.own("Threads", launcher.pid) == "2")
-        threads = os.listdir(f"/proc/{launcher.pid}/task")
-        keys = ("CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp",
-                "Seccomp_filters")
-        assert len({tuple(launchers.own(key, f"{launcher.pid}/task/{thread}")
-                          for key in keys) for thread in threads}) == 1
-
-
-def test_children_get_no_copy_of_its_heap_and_first_stack():
-    def left_out():
-        name, names = None, set()
-        for line in launcher.proc("smaps").splitlines():
-            words = line.split()
-            if "-" in words[0]:
-                name = words[-1]
-            elif words[0] == "VmFlags:" and "dc" in words:
-                names.add(name)
-        return names
-    with Launcher() as launcher:
-        eventually(lambda: left_out() >= {"[stack]", "[heap]"})
 
 
 def test_the_rootless_launcher_keeps_none():

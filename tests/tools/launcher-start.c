@@ -89,21 +89,10 @@ install(void)
 	return seccomp_notify_fd(filter);
 }
 
-/* Any of its threads; the kernel tells which one asks. */
-static bool
-is_of(pid_t process, pid_t thread)
-{
-	char path[64];
-
-	(void)snprintf(
-	    path, sizeof(path), "/proc/%d/task/%d", (int)process, (int)thread);
-	return access(path, F_OK) == 0;
-}
-
 static const struct failure *
 find_failure(const struct seccomp_notif *asked, pid_t launcher)
 {
-	const bool is_launcher = is_of(launcher, (pid_t)asked->pid);
+	const bool is_launcher = (pid_t)asked->pid == launcher;
 
 	for (size_t i = 0; i < failure_count; i++)
 		if (asked->data.nr == failures[i].call &&
