@@ -263,8 +263,7 @@ class Launcher:
             error, error_end = os.pipe()
             fds.append(error_end)
         if cgroup is not None:
-            events = os.open("cgroup.events", os.O_RDONLY, dir_fd=cgroup)
-            fds += [cgroup, events]
+            fds.append(cgroup)
         if flags is None:
             flags = STDERR_PIPE if stderr else 0
         self.send(encode(session, service, flags,

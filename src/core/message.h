@@ -82,10 +82,10 @@ void verdict_decode(struct verdict *entry, const uint8_t *bytes);
 
 /*
  * LAUNCH, parent to launcher: SCM_RIGHTS socket, status pipe[, stderr]
- * [, cgroup, its cgroup.events].
+ * [, cgroup].
  */
 #define LAUNCH_STDERR 0x01u /* the service's stderr is there */
-#define LAUNCH_CGROUP 0x02u /* and the session's cgroup, with its events */
+#define LAUNCH_CGROUP 0x02u /* and the session's cgroup */
 #define LAUNCH_BORN 0x04u /* in which it can be made */
 #define LAUNCH_FLAGS (LAUNCH_STDERR | LAUNCH_CGROUP | LAUNCH_BORN)
 
@@ -99,7 +99,7 @@ struct launch {
 
 #define LAUNCH_ADDR_BYTES 23u
 #define LAUNCH_BYTES (13u + 2u * LAUNCH_ADDR_BYTES)
-#define LAUNCH_FDS_MAX 5u
+#define LAUNCH_FDS_MAX 4u
 
 void launch_encode(uint8_t bytes[LAUNCH_BYTES], const struct launch *launch);
 

@@ -26,7 +26,6 @@ struct child {
 	int stderr_fd; /* -1 unless the service has a pipe */
 	struct ruleset files; /* what it may use of them; fd -1: no matter */
 	int cgroup_fd; /* -1 if the session has none */
-	int cgroup_events_fd; /* tells whether somebody is in it */
 	bool is_born_there; /* or has to go */
 };
 

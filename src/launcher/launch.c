@@ -157,7 +157,6 @@ launch(const struct base *base, const struct plan *plan,
 		.stderr_fd = received->stderr_fd,
 		.files = { .fd = -1 },
 		.cgroup_fd = received->cgroup_fd,
-		.cgroup_events_fd = received->cgroup_events_fd,
 		.is_born_there = (received->launch.flags & LAUNCH_BORN) != 0 };
 	const long pid = clone_child(&child);
 

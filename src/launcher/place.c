@@ -48,7 +48,7 @@ child_enter_cgroup(struct child *child)
 		return 0;
 	if (!child->is_born_there && cgroup_enter(child->cgroup_fd) != 0)
 		return -1;
-	return cgroup_has_process(child->cgroup_events_fd) ? 0 : refuse();
+	return cgroup_has_process(child->cgroup_fd) ? 0 : refuse();
 }
 
 /* Its number is then also the group's: what the session leaves behind. */

@@ -61,8 +61,6 @@ place_all(struct received *received, const int fds[], size_t count)
 	received->status_fd = fds[1];
 	received->stderr_fd = (flags & LAUNCH_STDERR) != 0 ? fds[next++] : -1;
 	received->cgroup_fd = (flags & LAUNCH_CGROUP) != 0 ? fds[next++] : -1;
-	received->cgroup_events_fd =
-	    (flags & LAUNCH_CGROUP) != 0 ? fds[next++] : -1;
 	return count == next;
 }
 

@@ -16,7 +16,6 @@ struct received {
 	int status_fd;
 	int stderr_fd; /* -1 without LAUNCH_STDERR */
 	int cgroup_fd; /* -1 without LAUNCH_CGROUP */
-	int cgroup_events_fd; /* the same */
 };
 
 /*

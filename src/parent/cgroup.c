@@ -67,16 +67,6 @@ cgroups_init(struct parent *parent)
 	}
 }
 
-/* Descriptors that are both open or both closed. */
-static void
-close_both(struct cgroups *cgroups, int *dir_fd, int *watch_fd)
-{
-	if (*dir_fd >= 0)
-		cgroups->opened--;
-	fd_close(dir_fd);
-	fd_close(watch_fd);
-}
-
 void
 cgroups_finish(struct parent *parent)
 {
@@ -84,12 +74,6 @@ cgroups_finish(struct parent *parent)
 
 	if (cgroups->all_fd < 0)
 		return;
-	for (uint32_t i = 0; i < cgroups->count; i++) {
-		struct cgroup_kept *kept =
-		    &cgroups->kept[(cgroups->first + i) % CGROUPS_KEPT];
-
-		close_both(cgroups, &kept->dir_fd, &kept->watch_fd);
-	}
 	(void)cgroup_clear(cgroups->all_fd, 0);
 	if (cgroups->limited_fd >= 0)
 		(void)cgroup_clear(cgroups->limited_fd, 0);
@@ -106,117 +90,72 @@ above(const struct cgroups *cgroups, bool is_limited)
 	return is_limited ? cgroups->limited_fd : cgroups->all_fd;
 }
 
-/* The one that is kept the longest; its descriptors are the caller's. */
-static struct cgroup_kept
-take_first(struct cgroups *cgroups)
-{
-	const struct cgroup_kept kept = cgroups->kept[cgroups->first];
-
-	cgroups->first = (cgroups->first + 1) % CGROUPS_KEPT;
-	cgroups->count--;
-	return kept;
-}
-
 /* Who is kept the longest has to go if there are too many. */
 static void
-keep(struct cgroups *cgroups, const struct cgroup_kept *kept)
+keep(struct cgroups *cgroups, uint64_t number, bool is_limited,
+    enum cgroup_state state)
 {
 	uint32_t last;
 
 	if (cgroups->count == CGROUPS_KEPT) {
-		struct cgroup_kept first = take_first(cgroups);
-
-		close_both(cgroups, &first.dir_fd, &first.watch_fd);
 		(void)cgroup_remove(
-		    above(cgroups, first.is_limited), first.number);
+		    above(cgroups, cgroups->kept[cgroups->first].is_limited),
+		    cgroups->kept[cgroups->first].number);
+		cgroups->first = (cgroups->first + 1) % CGROUPS_KEPT;
+		cgroups->count--;
 	}
 	last = (cgroups->first + cgroups->count++) % CGROUPS_KEPT;
-	cgroups->kept[last] = *kept;
+	cgroups->kept[last].number = number;
+	cgroups->kept[last].is_limited = is_limited;
+	cgroups->kept[last].state = state;
 }
 
 static void
-remove_used(struct cgroups *cgroups, struct cgroup_kept *kept)
+remove_used(struct cgroups *cgroups, uint64_t number, bool is_limited)
 {
-	close_both(cgroups, &kept->dir_fd, &kept->watch_fd);
-	kept->state = CGROUP_USED;
-	if (cgroup_remove(above(cgroups, kept->is_limited), kept->number) != 0)
-		keep(cgroups, kept);
-}
-
-/* What has been a session's, with its descriptors, is so no more. */
-static void
-take_back(
-    struct cgroups *cgroups, struct session *session, enum cgroup_state state)
-{
-	struct cgroup_kept kept = { .number = session->cgroup,
-		.state = state,
-		.is_limited = session->is_limited,
-		.dir_fd = session->cgroup_dir_fd,
-		.watch_fd = session->cgroup_fd };
-
-	session->cgroup = CGROUP_NONE;
-	session->cgroup_dir_fd = session->cgroup_fd = -1;
-	/* Alone, it was opened to see the end. */
-	if (kept.dir_fd < 0)
-		fd_close(&kept.watch_fd);
-	if (state == CGROUP_USED)
-		remove_used(cgroups, &kept);
-	else
-		keep(cgroups, &kept);
+	if (cgroup_remove(above(cgroups, is_limited), number) != 0)
+		keep(cgroups, number, is_limited, CGROUP_USED);
 }
 
 /* Whether nothing is in it; what is not known is not so. */
 static bool
-is_empty(const struct cgroups *cgroups, const struct cgroup_kept *kept)
+is_empty(int above_fd, uint64_t number)
 {
-	int fd = kept->watch_fd;
-	bool is;
+	int fd = cgroup_watch(above_fd, number);
+	bool is = fd >= 0 && !cgroup_is_populated(fd);
 
-	if (fd >= 0)
-		return !cgroup_is_populated(fd);
-	fd = cgroup_watch(above(cgroups, kept->is_limited), kept->number);
-	is = fd >= 0 && !cgroup_is_populated(fd);
 	fd_close(&fd);
 	return is;
 }
 
-/* Whether it may be given to another session. */
-static bool
-is_good(const struct cgroups *cgroups, const struct cgroup_kept *kept)
+/* The one that is kept the longest, if it is good; else CGROUP_NONE. */
+static uint64_t
+take_kept(struct cgroups *cgroups)
 {
-	switch (kept->state) {
+	const uint64_t number = cgroups->kept[cgroups->first].number;
+	const enum cgroup_state state = cgroups->kept[cgroups->first].state;
+	const bool is_limited = cgroups->kept[cgroups->first].is_limited;
+
+	if (cgroups->count == 0)
+		return CGROUP_NONE;
+	cgroups->first = (cgroups->first + 1) % CGROUPS_KEPT;
+	cgroups->count--;
+	switch (state) {
 	case CGROUP_EMPTY:
-		return true;
+		return number;
 	case CGROUP_LEFT:
-		if (is_empty(cgroups, kept))
-			return !kept->is_limited;
-		(void)cgroup_kill(
-		    above(cgroups, kept->is_limited), kept->number);
+		if (is_empty(above(cgroups, is_limited), number)) {
+			if (!is_limited)
+				return number;
+			break;
+		}
+		(void)cgroup_kill(above(cgroups, is_limited), number);
 		break;
 	case CGROUP_USED:
 		break;
 	}
-	return false;
-}
-
-/* Gives it the one that is kept the longest, if it can have that one. */
-static void
-take_kept(struct cgroups *cgroups, struct session *session)
-{
-	struct cgroup_kept kept;
-
-	if (cgroups->count == 0)
-		return;
-	kept = take_first(cgroups);
-	if (!is_good(cgroups, &kept)) {
-		remove_used(cgroups, &kept);
-	} else if (session->is_limited) {
-		keep(cgroups, &kept);
-	} else {
-		session->cgroup = kept.number;
-		session->cgroup_dir_fd = kept.dir_fd;
-		session->cgroup_fd = kept.watch_fd;
-	}
+	remove_used(cgroups, number, is_limited);
+	return CGROUP_NONE;
 }
 
 /* A session's number is used once, so it is nobody's. */
@@ -239,53 +178,35 @@ make_own(struct cgroups *cgroups, struct session *session)
 	return 0;
 }
 
-static int
-open_both(struct cgroups *cgroups, struct session *session)
-{
-	const int above_fd = above(cgroups, session->is_limited);
-
-	session->cgroup_dir_fd = cgroup_open(above_fd, session->cgroup);
-	if (session->cgroup_dir_fd < 0)
-		return -1;
-	cgroups->opened++;
-	session->cgroup_fd = cgroup_watch(above_fd, session->cgroup);
-	return session->cgroup_fd < 0 ? -1 : 0;
-}
-
 int
 cgroup_take(struct parent *parent, struct session *session)
 {
 	struct cgroups *cgroups = &parent->cgroups;
-	int error;
+	const uint64_t kept = take_kept(cgroups);
+	int fd;
 
-	take_kept(cgroups, session);
+	if (kept != CGROUP_NONE && session->is_limited)
+		keep(cgroups, kept, false, CGROUP_EMPTY);
+	else
+		session->cgroup = kept;
 	if (session->cgroup == CGROUP_NONE && make_own(cgroups, session) != 0)
 		return -1;
-	if (session->cgroup_dir_fd >= 0 || open_both(cgroups, session) == 0)
-		return 0;
-	error = errno;
-	close_both(cgroups, &session->cgroup_dir_fd, &session->cgroup_fd);
-	take_back(
-	    cgroups, session, session->is_limited ? CGROUP_USED : CGROUP_EMPTY);
-	errno = error;
-	return -1;
-}
-
-void
-cgroup_launched(struct parent *parent, struct session *session)
-{
-	struct cgroups *cgroups = &parent->cgroups;
-
-	if (cgroups->opened > CGROUPS_OPEN)
-		close_both(
-		    cgroups, &session->cgroup_dir_fd, &session->cgroup_fd);
+	fd = cgroup_open(above(cgroups, session->is_limited), session->cgroup);
+	if (fd < 0) {
+		keep(cgroups, session->cgroup, session->is_limited,
+		    session->is_limited ? CGROUP_USED : CGROUP_EMPTY);
+		session->cgroup = CGROUP_NONE;
+	}
+	return fd;
 }
 
 void
 cgroup_drop(struct parent *parent, struct session *session)
 {
 	if (session->cgroup != CGROUP_NONE)
-		take_back(&parent->cgroups, session, CGROUP_LEFT);
+		keep(&parent->cgroups, session->cgroup, session->is_limited,
+		    CGROUP_LEFT);
+	session->cgroup = CGROUP_NONE;
 }
 
 /* Whether nothing is in it any more: then it is no more the session's. */
@@ -299,11 +220,13 @@ let_go(struct parent *parent, struct session *session, bool was_killed)
 		    above(cgroups, session->is_limited), session->cgroup);
 	if (session->cgroup_fd < 0 || cgroup_is_populated(session->cgroup_fd))
 		return false;
-	/* Only where there was something to kill is it in the loop. */
-	if (session->state == SESSION_ENDING)
-		(void)loop_remove(&parent->loop, session->cgroup_fd);
-	take_back(cgroups, session,
-	    was_killed || session->is_limited ? CGROUP_USED : CGROUP_EMPTY);
+	(void)loop_remove(&parent->loop, session->cgroup_fd);
+	fd_close(&session->cgroup_fd);
+	if (was_killed || session->is_limited)
+		remove_used(cgroups, session->cgroup, session->is_limited);
+	else
+		keep(cgroups, session->cgroup, false, CGROUP_EMPTY);
+	session->cgroup = CGROUP_NONE;
 	return true;
 }
 

@@ -19,7 +19,6 @@ struct session;
  * what a session leaves in files in memory stays on its group's account.
  */
 #define CGROUPS_KEPT 256u
-#define CGROUPS_OPEN 64u /* of which descriptors are kept, too */
 #define CGROUP_NONE 0u /* no session's number */
 
 /* Of one that no session has any more. */
@@ -43,14 +42,12 @@ struct cgroups {
 	char name[32]; /* of the one that all are in */
 	char limited_name[32]; /* of the other */
 	bool can_clone; /* a service right into its cgroup */
-	struct cgroup_kept {
+	struct {
 		uint64_t number;
 		enum cgroup_state state;
 		bool is_limited;
-		int dir_fd, watch_fd; /* owned; -1: closed */
 	} kept[CGROUPS_KEPT]; /* a ring */
 	uint32_t first, count;
-	uint32_t opened; /* of these and of sessions, with descriptors */
 };
 
 /*
@@ -77,13 +74,10 @@ int cgroups_make(struct cgroups *cgroups);
 void cgroups_remove(struct cgroups *cgroups);
 
 /*
- * Gives a session an empty one, with both descriptors for the launcher: they
- * are the session's. 0, or -1 with errno.
+ * Gives a session an empty one. Returns a descriptor of it for the launcher,
+ * which is the caller's, or -1 with errno.
  */
 int cgroup_take(struct parent *parent, struct session *session);
-
-/* It has been launched into it: they are closed, if there are many. */
-void cgroup_launched(struct parent *parent, struct session *session);
 
 /* Its launch failed: kills what there may be, and takes it back. */
 void cgroup_drop(struct parent *parent, struct session *session);

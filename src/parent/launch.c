@@ -53,11 +53,10 @@ restore_socket(struct parent *parent, struct session *session)
 		    session->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
 }
 
-/* What goes with one LAUNCH. */
+/* What goes with one LAUNCH beside the socket. */
 struct enclosed {
-	int fds[LAUNCH_FDS_MAX];
+	int fds[LAUNCH_FDS_MAX]; /* owned, all but the first */
 	size_t count;
-	size_t owned; /* the first ones, but for the socket */
 	uint8_t flags; /* LAUNCH_* */
 };
 
@@ -67,23 +66,7 @@ enclose(struct enclosed *enclosed, int fd, uint8_t flag)
 	if (fd < 0)
 		return -1;
 	enclosed->fds[enclosed->count++] = fd;
-	enclosed->owned = enclosed->count;
 	enclosed->flags |= flag;
-	return 0;
-}
-
-/* The session goes on owning these. */
-static int
-enclose_cgroup(
-    struct parent *parent, struct session *session, struct enclosed *enclosed)
-{
-	if (cgroup_take(parent, session) != 0)
-		return -1;
-	enclosed->fds[enclosed->count++] = session->cgroup_dir_fd;
-	enclosed->fds[enclosed->count++] = session->cgroup_fd;
-	enclosed->flags |= LAUNCH_CGROUP;
-	if (parent->cgroups.can_clone)
-		enclosed->flags |= LAUNCH_BORN;
 	return 0;
 }
 
@@ -116,7 +99,9 @@ enclose_all(
 		return "send";
 	if (((!session->keeps_leftovers && parent->cgroups.all_fd >= 0) ||
 		session->is_limited) &&
-	    enclose_cgroup(parent, session, enclosed) != 0)
+	    enclose(enclosed, cgroup_take(parent, session),
+		parent->cgroups.can_clone ? LAUNCH_CGROUP | LAUNCH_BORN
+					  : LAUNCH_CGROUP) != 0)
 		return step_name(STEP_CGROUP);
 	return NULL;
 }
@@ -132,9 +117,7 @@ send_launch(
 	struct launch launch = { .session = session->id,
 		.service = session->service,
 		.peer = session->peer };
-	struct enclosed enclosed = {
-		.fds = { session->fd }, .count = 1, .owned = 1
-	};
+	struct enclosed enclosed = { .fds = { session->fd }, .count = 1 };
 	const char *step = "send";
 
 	(void)getsockname(
@@ -148,8 +131,8 @@ send_launch(
 	    channel_send(launcher->channel_fd, bytes, sizeof(bytes),
 		enclosed.fds, enclosed.count) != 0)
 		step = "send";
-	while (enclosed.owned > 1)
-		fd_close(&enclosed.fds[--enclosed.owned]);
+	while (enclosed.count > 1)
+		fd_close(&enclosed.fds[--enclosed.count]);
 	return step;
 }
 
@@ -319,7 +302,6 @@ let_go(struct parent *parent, struct session *session)
 	launcher->backoff_ms = 0;
 	(void)loop_remove(&parent->loop, session->status_fd);
 	fd_close(&session->status_fd);
-	cgroup_launched(parent, session);
 	lifetime_begin(parent, session);
 	fd_close_shared(&session->fd);
 	log_launch(parent, session);

@@ -182,7 +182,7 @@ tell_descriptors(const struct parent *parent)
 	    global->sessions +
 	    UINT64_C(2) * LIMIT_LAUNCHES_OPEN * EDITION_SIDES *
 		launch_count(parent, parent->side) +
-	    2 * CGROUPS_OPEN + count_passing(parent);
+	    count_passing(parent);
 	struct rlimit limit = { 0 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);

@@ -87,7 +87,6 @@ sessions_make_room(struct parent *parent, uint32_t capacity)
 		session->stderr_fd = -1;
 		session->pipe_fd = -1;
 		session->cgroup_fd = -1;
-		session->cgroup_dir_fd = -1;
 		session_list_push(parent, &sessions->free, session);
 	}
 	return 0;
@@ -127,7 +126,6 @@ session_take_fd(
 		.stderr_fd = -1,
 		.pipe_fd = -1,
 		.cgroup_fd = -1,
-		.cgroup_dir_fd = -1,
 		.source = source,
 		.share = SOURCE_NONE };
 	return session;
@@ -333,8 +331,7 @@ close_all(struct parent *parent, struct session *session)
 	fd_close(&session->status_fd);
 	fd_close(&session->stderr_fd);
 	fd_close(&session->pipe_fd);
-	assert(session->cgroup_fd == -1 && session->cgroup_dir_fd == -1 &&
-	    session->cgroup == CGROUP_NONE);
+	assert(session->cgroup_fd == -1 && session->cgroup == CGROUP_NONE);
 	session->generation = 0;
 }
 

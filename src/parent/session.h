@@ -87,7 +87,6 @@ struct session {
 	int stderr_fd; /* owned; what the service complains of */
 	int pipe_fd; /* owned; at its end the session is, if it was passed */
 	int cgroup_fd; /* owned; tells when what is left of it has ended */
-	int cgroup_dir_fd; /* owned; the cgroup, to be launched into */
 	uint64_t cgroup; /* number of its cgroup; 0: none */
 	pid_t pid; /* 0: not known; good until reaped */
 	uint32_t next_pid; /* the next slot with the same hash of its pid */

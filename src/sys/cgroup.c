@@ -89,29 +89,15 @@ cgroup_watch(int above_fd, uint64_t number)
 	    O_RDONLY | O_CLOEXEC);
 }
 
-/* It is what it begins with. */
-#define POPULATED_BYTES 12u
-
-static bool
-says(int watch_fd, const char populated[POPULATED_BYTES + 1])
-{
-	char text[64];
-	const ssize_t length = pread(watch_fd, text, sizeof(text), 0);
-
-	return length >= (ssize_t)POPULATED_BYTES &&
-	    memcmp(text, populated, POPULATED_BYTES) == 0;
-}
-
 bool
 cgroup_is_populated(int watch_fd)
 {
-	return !says(watch_fd, "populated 0\n");
-}
+	static const char none[] = "populated 0\n";
+	char text[64];
+	ssize_t length = pread(watch_fd, text, sizeof(text), 0);
 
-bool
-cgroup_has_process(int watch_fd)
-{
-	return says(watch_fd, "populated 1\n");
+	return length < (ssize_t)sizeof(none) - 1 ||
+	    memcmp(text, none, sizeof(none) - 1) != 0;
 }
 
 int
@@ -224,4 +210,19 @@ int
 cgroup_enter(int group_fd)
 {
 	return cgroup_write(group_fd, "cgroup.procs", "0");
+}
+
+/* What cannot be read has none: this is to be sure of. */
+bool
+cgroup_has_process(int group_fd)
+{
+	static const char some[] = "populated 1\n";
+	char text[sizeof(some)];
+	int fd = openat(group_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	const ssize_t length =
+	    fd < 0 ? -1 : pread(fd, text, sizeof(some) - 1, 0);
+
+	fd_close(&fd);
+	return length == (ssize_t)sizeof(some) - 1 &&
+	    memcmp(text, some, sizeof(some) - 1) == 0;
 }

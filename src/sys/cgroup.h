@@ -55,9 +55,6 @@ int cgroup_watch(int above_fd, uint64_t number);
 /* Whether a process is in it that is no zombie; true if that is not known. */
 bool cgroup_is_populated(int watch_fd);
 
-/* The same, but false if that is not known. Safe after a clone. */
-bool cgroup_has_process(int watch_fd);
-
 /* Kills all that is in it, also what is being forked. 0, or -1 with errno. */
 int cgroup_kill(int above_fd, uint64_t number);
 
@@ -83,6 +80,12 @@ bool cgroup_can_clone(int group_fd);
 
 /* Moves the calling process there. 0, or -1 with errno. Safe after a clone. */
 int cgroup_enter(int group_fd);
+
+/*
+ * Whether there is a process in the group of an O_PATH descriptor. Safe after
+ * a clone.
+ */
+bool cgroup_has_process(int group_fd);
 
 /*
  * Kills what is in the numbered groups of one and removes them; waits up to so

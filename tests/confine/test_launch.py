@@ -315,10 +315,9 @@ WITH_STDERR = launchers.encode(1, 0, 1, ("127.0.0.1", 5), ("127.0.0.1", 1))
     (GOOD[:-1], 2), (GOOD + b"\0", 2), (b"x", 0), (GOOD, 0), (GOOD, 1),
     (GOOD, 3), (GOOD, 4), (GOOD, 5), (GOOD, 200), (WITH_STDERR, 2),
     (WITH_STDERR, 4), (GOOD[:12] + b"\2" + GOOD[13:], 2),
-    (GOOD[:12] + b"\2" + GOOD[13:], 3), (GOOD[:12] + b"\2" + GOOD[13:], 5),
-    (GOOD[:12] + b"\3" + GOOD[13:], 4),
+    (GOOD[:12] + b"\2" + GOOD[13:], 4), (GOOD[:12] + b"\3" + GOOD[13:], 3),
     (GOOD[:12] + b"\4" + GOOD[13:], 2), (GOOD[:12] + b"\x08" + GOOD[13:], 2),
-    (GOOD[:12] + b"\7" + GOOD[13:], 6),
+    (GOOD[:12] + b"\7" + GOOD[13:], 5),
     (GOOD[:13] + b"\5" + GOOD[14:], 2), (b"", 2), (b"x" * 4096, 2),
 ], ids=str)
 def test_what_is_no_launch_ends_the_launcher(message, count):

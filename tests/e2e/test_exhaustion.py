@@ -81,45 +81,30 @@ def test_without_descriptors_it_waits(mux_factory, listeners):
         assert converse(sock) == OK + b"hello"
 
 
-@pytest.mark.parametrize("is_kept", [True, False])
-def test_without_descriptors_a_launch_is_refused(mux_factory, is_kept):
+def test_without_descriptors_a_launch_is_refused(mux_factory):
     """The client's is the last one: there are none for the launch's pipes,
-    or for its cgroup, unless those of one that is empty are kept."""
+    or for its cgroup."""
     needs_root()
-    mux = mux_factory(MANY_CATS)
+    mux = mux_factory(CAT)
     assert mux.request("cat", b"x") == (OK, b"x")
     mux.wait_log("exit")
     eventually(lambda: status(mux)["free"] > 0)
-    outcomes, others = [], []
     baseline = mux.fd_count()
-    for count in range(1, 10):
-        for _ in range(0 if is_kept else 3):  # more than can be kept by now
-            others.append(mux.connect())
-            others[-1].sendall(b"cat\r\nx")
-            eventually(lambda: others[-1].recv(9, socket.MSG_PEEK) ==
-                       OK + b"x")
-        eventually(lambda: status(mux)["launching"] == 0)
+    outcomes = []
+    for count in range(1, 8):
+        eventually(lambda: mux.fd_count() <= baseline)
         leave_descriptors(mux, count)
         answer = mux.raw(b"cat\r\nx")
         assert answer in (REFUSAL, OK + b"x")
         outcomes.append(answer == REFUSAL)
         give_back_descriptors(mux)
         assert mux.request("cat", b"x") == (OK, b"x")
-        # Or the next one could not have its cgroup.
-        eventually(lambda: status(mux)["running"] == len(others))
-    # One for the client, two for each pipe, two for the cgroup; no step
-    # between is half done.
-    needed = 5 + 2 * (not is_kept and groups.of(mux) is not None)
-    assert outcomes == [count < needed for count in range(1, 10)], outcomes
+    # One for the client, two for each pipe; no step between is half done.
+    needed = 5 + (groups.of(mux) is not None)
+    assert outcomes == [count < needed for count in range(1, 8)], outcomes
     for line in mux.logs("refuse"):
         assert (line["reason"], line["error"]) == ("launch", "EMFILE")
-    for other in others:
-        other.close()
-    eventually(lambda: status(mux)["running"] == 0)
-    # No more cgroups than there were sessions at a time, one answered and one
-    # asked for before that had ended among them.
-    kept = 2 * (len(others) + 1) if groups.of(mux) is not None else 0
-    eventually(lambda: mux.fd_count() <= baseline + kept)
+    eventually(lambda: mux.fd_count() <= baseline)
 
 
 def counted_workers(mux):
