@@ -322,7 +322,7 @@ def test_paths_are_those_inside_the_root(tree):
         (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, root / path[1:])
     for name in "etc", "secret", "srv":
-        (root / name).mkdir()
+        (root / name).mkdir(exist_ok=True)
         make(root / name / "file", b"text\n", 0o644)
     make(root / "etc/passwd", b"text\n", 0o644)
     os.symlink("/secret", root / "srv/link")
