@@ -162,12 +162,17 @@ def half_open(stack, options, log, directory):
     server = servers.start_tcpmuxd(stack, options.netns, 1, log, text,
                                    "half-open")
     idle = os.stat(f"/proc/{server.pid}/fd").st_size
-    return {"refused": [
-        measure.Case(server, options.count, *REFUSED, size=size,
-                     name=f"{size} half-open",
-                     beside=functools.partial(held, server, options, size,
-                                              idle))
-        for size in HALF_OPEN]}
+    few = max(1, options.count // LAUNCH_SHARE)
+
+    def case(size, count, *words):
+        return measure.Case(server, count, *words, size=size,
+                            name=f"{size} half-open",
+                            beside=functools.partial(held, server, options,
+                                                     size, idle))
+    return {"refused": [case(size, options.count, *REFUSED)
+                        for size in HALF_OPEN],
+            "launched": [case(size, few, *LAUNCHED)
+                         for size in (HALF_OPEN[0], HALF_OPEN[-1])]}
 
 
 CURVES = {
