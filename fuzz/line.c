@@ -124,17 +124,18 @@ check_comparison(const uint8_t *bytes, size_t count, bool lenient_lf)
 
 	for (size_t i = 0; i < count; i++)
 		folded[i] = name_fold(bytes[i]);
-	for (size_t length = 0; length <= count; length++) {
-		const uint8_t *end = bytes + length;
-		size_t left = count - length;
+	for (size_t name_length = 0; name_length <= count; name_length++) {
+		const uint8_t *end = bytes + name_length;
+		size_t left = count - name_length;
 		bool is_end = (left == 2 && memcmp(end, "\r\n", 2) == 0) ||
 		    (left == 1 && *end == '\n' && lenient_lf);
 		bool is_begin = left == 0 || (left == 1 && *end == '\r');
 
-		if (name_is_line(bytes, count, folded, length, lenient_lf) !=
-		    is_end)
+		if (name_is_line(bytes, count, folded, name_length,
+			lenient_lf) != is_end)
 			abort();
-		if (name_begins_line(bytes, count, folded, length) != is_begin)
+		if (name_begins_line(bytes, count, folded, name_length) !=
+		    is_begin)
 			abort();
 	}
 }

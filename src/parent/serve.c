@@ -219,7 +219,7 @@ pace(struct parent *parent, uint64_t accepted_before)
 		uint64_t came = accepted - parent->pace.accepted;
 
 		parent->pace.is_busy = parent->now_ms - parent->pace.window_ms <
-			2 * LIMIT_NAP_WINDOW_MS &&
+			INT64_C(2) * LIMIT_NAP_WINDOW_MS &&
 		    came >= LIMIT_NAP_ACCEPTS &&
 		    (passed - parent->pace.passed) * LIMIT_NAP_PASSES < came;
 		parent->pace.window_ms = parent->now_ms;

@@ -180,8 +180,8 @@ claims_are_still_taken_back(void **state)
 	/* Others first, so that records are not where they were, nor new. */
 	for (uint8_t host = 100; host < 120; host++)
 		(void)take(&tables.from, whole, 0, host);
-	for (uint8_t host = 0; host < 2 * RECORDS + 9; host++)
-		(void)take(&tables.to, whole, 9, host);
+	for (uint32_t host = 0; host < 2 * RECORDS + 9; host++)
+		(void)take(&tables.to, whole, 9, (uint8_t)host);
 	record = take(&tables.from, whole, 0, 1);
 	claim_add_sure(&tables.from, record, 4000, MAX_MS, NOW_MS);
 	assert_true(
