@@ -168,6 +168,8 @@ def test_a_killed_launcher_is_replaced(mux_factory):
     running = mux.connect()
     running.sendall(b"cat\r\n")
     assert running.recv(3, socket.MSG_WAITALL) == b"+\r\n"
+    # Behind `+` it still has the launcher's name, until it has executed.
+    mux.wait_log("launch")
     for _ in range(3):
         launcher, = mux.launchers()
         os.kill(launcher, signal.SIGKILL)
