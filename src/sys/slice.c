@@ -37,6 +37,7 @@ slice_shorten(void)
 		return;
 	errno = 0;
 	wish.nice = getpriority(PRIO_PROCESS, 0);
-	if (errno == 0)
+	/* Forks reset a favour with the slice: that is left alone. */
+	if (errno == 0 && wish.nice >= 0)
 		(void)syscall(SYS_sched_setattr, 0, &wish, 0);
 }

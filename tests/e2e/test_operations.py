@@ -611,3 +611,15 @@ def test_who_is_waited_for_asks_for_short_slices(mux_factory):
         assert sock.recv(3, socket.MSG_WAITALL) == OK
         pid = int(mux.wait_log("launch")["pid"])
         assert slice_ns(pid) == slice_ns(0) != 100_000
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="a niceness below 0 needs root")
+def test_services_inherit_how_tcpmuxd_was_favoured(mux_factory):
+    """A short slice would be taken back from what is forked, with that."""
+    mux = mux_factory(service("cat", "exec /bin/cat"),
+                      preexec=lambda: os.setpriority(os.PRIO_PROCESS, 0, -5))
+    with mux.connect() as sock:
+        sock.sendall(b"cat\r\n")
+        assert sock.recv(3, socket.MSG_WAITALL) == OK
+        pid = int(mux.wait_log("launch")["pid"])
+        assert os.getpriority(os.PRIO_PROCESS, pid) == -5
