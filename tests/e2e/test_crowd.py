@@ -21,7 +21,7 @@ NAMES = "cat\\r\\n"
 ASK_HELP = ("--request", "HELP\\r\\n", "--expect", NAMES)
 SLOW, DRIP = 5000, 1000
 DEADLINE = 2  # seconds; the policy's, to be quick
-LINGERING_MOST = 1024
+LINGERING_MOST, LINGERING_OF_ONE = 1024, 256
 SOL_IPV6, IPV6_FREEBIND = 41, 78
 
 
@@ -177,3 +177,19 @@ def test_the_refused_may_linger_but_not_crowd(mux_factory):
     for sock in socks:
         assert sock.recv(100) == REFUSAL
         sock.close()
+
+
+def test_who_may_not_linger_has_an_end_and_no_reset(mux_factory):
+    """One source has no more than its share of those who linger; the others
+    are closed at once. With a byte unread that would be a reset, and take the
+    answer along, where that is lost on its way and to be sent again."""
+    mux = mux_factory(CAT, admission=("allow any", "pending-per-source 500"))
+    with contextlib.ExitStack() as socks:
+        for number in range(LINGERING_OF_ONE + 20):
+            sock = socks.enter_context(mux.connect())
+            sock.sendall(b"none\r\n" + b"x" * 1000)
+            assert sock.recv(100) == REFUSAL
+            assert sock.recv(100) == b""
+            lingering = status(mux)["lingering"]  # so it has done with us
+            assert lingering == min(number + 1, LINGERING_OF_ONE)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
