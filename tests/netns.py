@@ -7,8 +7,9 @@
         server = a.socket()                # a socket that lives inside
 
 All of it needs root and nothing but iproute2; without them a test is skipped.
-A namespace is named tcpmux-PID-N and goes when its `with` block ends, at exit,
-or, should the process be killed, when the next one makes a namespace.
+A namespace is named tcpmux-PIDS-PID-N, PIDS being the pid namespace in which
+that pid is one, and goes when its `with` block ends, at exit, or, should the
+process be killed, when the next one makes a namespace.
 """
 
 import atexit
@@ -29,6 +30,8 @@ A4, B4, A6, B6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
 VETH_A4, VETH_B4, VETH_A6, VETH_B6 = ("10.78.0.1", "10.78.0.2",
                                       "fd78::1", "fd78::2")
 
+# Where others' pids mean nothing to us, nor ours to them, all see RUN.
+_pids = str(os.stat("/proc/self/ns/pid").st_ino)
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
 _living = set()
@@ -68,9 +71,9 @@ def _sweep():
     atexit.register(_destroy_all)
     for name in os.listdir(RUN) if os.path.isdir(RUN) else []:
         words = name.split("-")
-        if len(words) != 3 or words[0] != PREFIX or not words[1].isdigit():
+        if len(words) != 4 or words[:2] != [PREFIX, _pids]:
             continue
-        if not os.path.exists(f"/proc/{words[1]}"):
+        if not os.path.exists(f"/proc/{words[2]}"):
             with contextlib.suppress(OSError):
                 _ip("netns", "del", name)
 
@@ -88,7 +91,7 @@ class Netns:
         if reason is not None:
             pytest.skip(reason)
         _sweep()
-        self.name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
+        self.name = f"{PREFIX}-{_pids}-{os.getpid()}-{next(_numbers)}"
         self.path = f"{RUN}/{self.name}"
         try:
             _ip("netns", "add", self.name)
