@@ -24,6 +24,7 @@ pytestmark = [unsanitized, pytest.mark.skipif(
 PID, MOUNT, IPC, UTS = 1, 2, 4, 8
 NAMES = {PID: "pid", MOUNT: "mnt", IPC: "ipc", UTS: "uts"}
 UID = 64322
+KILL = 1 << 5  # CAP_KILL
 OTHERS = ("net", "user", "cgroup", "time")
 
 
@@ -174,6 +175,16 @@ def test_proc_has_the_session_s_processes_only():
     assert answer["open"] == ["ENOENT", "EACCES"]
 
 
+def test_proc_runs_nothing_and_opens_no_device():
+    with inside("wait") as session:
+        session.read_until(b"wait -\n")
+        with open(f"/proc/{session.pid}/mountinfo") as file:
+            mount, = (line.split() for line in file
+                      if line.split()[4] == "/proc" and
+                      "subset=pid" in line)
+        assert {"nosuid", "nodev", "noexec"} <= {*mount[5].split(",")}
+
+
 def test_mounts_are_inside_the_root_directory():
     """Where it has such directories; and where not, none is needed."""
     with launchers.public_directory() as directory:
@@ -243,6 +254,15 @@ def test_the_init_of_a_service_that_keeps_all_keeps_nothing():
         assert launchers.own("NoNewPrivs", session.pid) == "1"
         assert launchers.own("NoNewPrivs", service_of(session.pid)) == "0"
         eventually(lambda: os.listdir(f"/proc/{session.pid}/fd") == [])
+
+
+def test_the_init_of_a_user_s_service_keeps_nothing_of_its_capabilities():
+    with inside("wait", caps=f"{KILL:x}") as session:
+        session.read_until(b"wait -\n")
+        for which in "CapInh", "CapPrm", "CapEff", "CapAmb":
+            assert launchers.own(which, session.pid) == "0" * 16
+            assert launchers.own(which, service_of(session.pid)) == (
+                f"{KILL:016x}")
 
 
 def test_no_signal_from_inside_ends_the_init():

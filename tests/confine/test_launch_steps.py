@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import launchers
-from launchers import NEW_PRIVILEGES, SELF, Launcher
+from launchers import CAPABILITIES_ALL, NEW_PRIVILEGES, SELF, Launcher
 from mux import IS_ROOT, program
 from rooms import unsanitized
 
@@ -29,6 +29,9 @@ PROCESSES = {"rlimit": "1:70", "limits_core": False}
 FILES = {"rlimit": "2:70", "limits_core": False}
 
 ISOLATED = {"kind": "full", "isolate": "f"}
+# What such a service is to keep it has already: only its init gives it up.
+KEEPS_ALL = {**ISOLATED, "uid": 0, "gid": 0,
+             "flags": f"{CAPABILITIES_ALL | NEW_PRIVILEGES:x}"}
 PR_SET_NAME = 15
 
 GROUPS = {"words": ["group=5", "group=6"]}
@@ -79,6 +82,7 @@ FAILING = [
     ("clone", "init", ISOLATED),
     (f"prctl,{PR_SET_NAME}", "init", ISOLATED),
     ("munmap", "init", ISOLATED),
+    (f"prctl,{PR_CAP_AMBIENT}", "init", ISOLATED),
     ("seccomp", "init", ISOLATED),
     ("read", "init", ISOLATED),
     ("newfstatat", "program", {}),
@@ -100,6 +104,7 @@ LYING = [
     ("unshare", "namespaces", ISOLATED),
     ("mount", "mounts", ISOLATED),
     ("getppid", "init", ISOLATED),
+    ("capset", "init", KEEPS_ALL),
     ("chroot", "root", {"chroot": "/usr"}),
     ("fchdir", "root", {"chroot": "/usr"}),
     ("chdir", "chdir", {"chdir": "/usr"}),
