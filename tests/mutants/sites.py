@@ -34,10 +34,18 @@ CONDITIONS = """
     src/launcher/launch.c src/launcher/base.c src/launcher/become.c
     src/parser/confine.c src/sys/identity.c src/sys/drop.c src/sys/filter.c
     src/parent/settle.c src/parent/listen.c
+    src/launcher/place.c src/launcher/isolate.c src/launcher/limits.c
+    src/launcher/init.c src/launcher/filter.c src/launcher/plan.c
+    src/launcher/program.c src/sys/restore.c src/sys/landlock.c
+    src/sys/filter_enter.c src/sys/cgroup.c src/sys/namespace.c
 """.split()
 STATEMENTS = """
     src/parent/recheck.c src/parent/admit.c src/parent/penalty.c
     src/parent/settle.c src/parent/listen.c src/core/claim.c
+    src/launcher/base.c src/launcher/become.c src/launcher/place.c
+    src/launcher/isolate.c src/launcher/limits.c src/launcher/init.c
+    src/launcher/filter.c src/launcher/plan.c src/sys/landlock.c
+    src/sys/filter_enter.c src/sys/cgroup.c src/sys/namespace.c
 """.split()
 # What tells people, and copies: no defence.
 NOT_STATEMENTS = re.compile(r"(log_|settle_log|memcpy|memmove|log_session)")
@@ -52,6 +60,11 @@ TABLES = {
     "src/launcher/launch.c": {"steps"},
     "src/launcher/base.c": {"steps"},
     "src/parent/listen.c": {"options"},
+    "src/launcher/isolate.c": {"namespaces", "mounts"},
+    "src/launcher/limits.c": {"resources"},
+    "src/launcher/init.c": {"calls"},
+    "src/launcher/filter.c": {"programs"},
+    "src/sys/landlock.c": {"rights", "accesses"},
 }
 # The others' rows refuse: one without its pins refuses more.
 PINS = {"src/parser/allowed.c", "src/loader/profile_stdio.c"}
