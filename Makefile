@@ -273,8 +273,9 @@ mutants:		## leave out each defence, and see which test notices (root)
 	@contrib/deps build check
 	@contrib/deps -o peers
 	@$(PYTHON) -B tests/mutants/sites.py --check
-	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
-	    $(PYTHON) tests/mutants/run.py $(ARGS)
+	@for what in --reach "$(ARGS)"; do \
+	    BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 \
+	        $(PYTHON) tests/mutants/run.py $$what || exit 1; done
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBS) $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -1,11 +1,13 @@
 """Leaves out one defence after the other, and looks which test sees it.
 
     run.py [--only TEXT]... [--kind KIND]... [--jobs N] [--units] [--wide]
-           [--sample N] [--again] [--control] [--list] [--trees NAME]
+           [--sample N] [--again] [--control] [--reach] [--list] [--trees NAME]
 
 Results are appended to BUILD/mutants/results.tsv and belong to what the
 mutant's function was then, so that an interrupted run goes on where it was;
-report.py writes down what is found. --units: only unit tests, the others
+report.py writes down what is found. --reach, first of all, and when
+tests have changed: each once, to know which mutants it comes to (reached.py);
+then only those that come to a mutant are run for it, quick ones first. --units: only unit tests, the others
 another time. --wide: also those that tests.txt has for the whole file, where
 it has some for the function. --again: who survived once more. --control: the
 tests with every defence in its place; who fails there kills nothing. Needs
@@ -15,6 +17,7 @@ root, for namespaces: nothing that a mutant does is done to this machine.
 import argparse
 import collections
 import hashlib
+import json
 import os
 import pathlib
 import queue
@@ -34,6 +37,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPORT = HERE / "report.txt"
 UNIT_CPU_SECONDS = 10
 UNIT_SECONDS, NODE_SECONDS, FILE_SECONDS = 200, 120, 400
+# How long tests that come to a mutant take together, in a first run and in
+# further ones; a mutant that lives through the last was tried by "likely" ones.
+SHARES = (4, 12, 40)
+# How much slower than alone they may be.
+SLOWNESS = 6
 # Forks until there is no pid left; or belongs to nothing listed.
 NEVER = {"e2e/test_intruder.py"}
 # As process 1 a shell, which reaps whom nobody waits for.
@@ -52,7 +60,7 @@ def alone(command, tree, seconds, output):
     wrapped = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c",
                INSIDE, "sh", *command]
     environment = {**os.environ, "TCPMUXD_BUILD": "build",
-                   "PYTHONDONTWRITEBYTECODE": "1"}
+                   "PYTHONDONTWRITEBYTECODE": "1", "CMOCKA_TEST_ABORT": "1"}
     with subprocess.Popen(wrapped, cwd=tree, stdin=subprocess.DEVNULL,
                           stdout=output, stderr=subprocess.STDOUT,
                           env=environment, start_new_session=True) as process:
@@ -146,6 +154,60 @@ class Results:
         return [test for test, _ in counts.most_common()]
 
 
+class Reach:
+    """Which tests come to which mutants, and how long they take."""
+
+    def __init__(self, path):
+        self.path, self.lock = path, threading.Lock()
+        self.seconds, self.tests = {}, collections.defaultdict(list)
+        self.files = set()
+        if path.exists():
+            for line in path.read_text().splitlines():
+                self._know(*json.loads(line))
+
+    @staticmethod
+    def file(test):
+        """Where a test is written: tests/e2e/..., or a unit test's source."""
+        return test.split("::")[0] if test.startswith("tests/") else \
+            f"tests/unit/{test}.c"
+
+    def hash(self, test):
+        path = sites.ROOT / self.file(test)
+        source = path.read_bytes() if path.exists() else b""
+        return hashlib.sha256(source).hexdigest()[:12]
+
+    def _know(self, test, hash_, seconds, passed, names):
+        if hash_ != self.hash(test):
+            return
+        self.files.add(self.file(test))
+        self.seconds[test] = seconds
+        for name in names if passed else ():
+            self.tests[name].append(test)
+
+    def add(self, test, seconds, passed, names):
+        row = [test, self.hash(test), seconds, passed, names]
+        with self.lock, self.path.open("a") as file:
+            self._know(*row)
+            file.write(json.dumps(row) + "\n")
+
+    def of(self, site):
+        """The tests that come to it; None if that is not known."""
+        if not self.seconds or sites.is_built(site):
+            return None
+        return sorted(self.tests[site.name], key=self.seconds.get)
+
+    def shares(self, tests):
+        """Some that are run together, as many as SHARES allows."""
+        tests = list(tests)
+        for share in SHARES:
+            part, sum_ = [], 0
+            while tests and (not part or
+                             sum_ + self.seconds[tests[0]] <= share):
+                sum_ += self.seconds[tests[0]]
+                part.append(tests.pop(0))
+            yield sorted(part, key=lambda test: test.split("::")[0]), sum_
+
+
 class Units:
     """The unit tests, and which have a file's code in them."""
 
@@ -199,7 +261,10 @@ class Runner:
             return alone(command, self.tree.path, seconds, output)
 
     def units(self, site, number):
-        tests = self.what.units.tests(site.file)
+        tests = self.what.reach.of(site)
+        if tests is None:
+            tests = self.what.units.tests(site.file)
+        tests = [test for test in tests if "::" not in test]
         killers = [test for test in self.what.results.killers(site.file)
                    if test in tests]
         killers = [self.what.results.before.get(site.name)] + killers
@@ -264,6 +329,20 @@ class Runner:
     def failed(text):
         return re.findall(r"^(\S+\.py::.*) (?:FAILED|ERROR) +\[", text, re.M)
 
+    def reaching(self, site):
+        """Tests that come to it, killers of its like first; and their time."""
+        tests = [test for test in self.what.reach.of(site) if "::" in test]
+        before = self.what.results.before.get(site.name, "")
+        function = ":".join(site.name.split(":")[:2])
+        killers = [before, *self.what.results.killers(function)]
+        likely = [test for test in killers if test in tests][:5]
+        ordered = dict.fromkeys(likely + tests)
+        groups = [group for group in self.what.reach.shares(ordered)
+                  if group[0]]
+        self.left = len(ordered) - sum(len(group) for group, _ in groups)
+        self.count = len(ordered)
+        return [(group, 20 + seconds * SLOWNESS) for group, seconds in groups]
+
     def nodes(self, site):
         """Tests to try: killers of this one's like, then the mapped files."""
         function = ":".join(site.name.split(":")[:2])
@@ -280,13 +359,18 @@ class Runner:
                      if name not in NEVER]
 
     def suites(self, site):
-        groups = [list(group) for group in self.nodes(site) if group]
+        if self.what.reach.of(site) is None or self.what.is_wide:
+            groups = [(list(group), FILE_SECONDS)
+                      for group in self.nodes(site) if group]
+            self.left, self.count = 0, len(groups)
+        else:
+            groups = self.reaching(site)
         bad = self.what.bad
-        for group in groups:
+        for group, seconds in groups:
             skipped = [f"--deselect={node}" for node in sorted(bad)]
             group = [node for node in group if node not in bad]
             while group:
-                node, _ = self.pytest([*group, *skipped], FILE_SECONDS)
+                node, _ = self.pytest([*group, *skipped], seconds)
                 if node is None:
                     break
                 again, in_time = self.pytest([node], NODE_SECONDS)
@@ -335,9 +419,38 @@ class Runner:
         elif self.what.only_units:
             self.what.results.add(site, "passed-units", "", seconds)
         else:
-            self.what.results.add(site, "survived",
-                                  "all" if self.what.is_wide else "likely",
-                                  seconds)
+            self.what.results.add(site, "survived", self.tried(site), seconds)
+
+    def tried(self, site):
+        """Which tests it lived through."""
+        if self.what.reach.of(site) == []:
+            return "none"
+        is_all = self.what.is_wide or \
+            self.what.reach.of(site) is not None and self.left == 0
+        return "all" if is_all else "likely"
+
+    def reach(self, name):
+        """Runs a unit test, or the tests of a file, where they leave a map."""
+        names = list(self.what.numbers)
+        path = self.tree.path / "tmp/reached"
+        if not name.endswith(".py"):
+            begin = time.monotonic()
+            status = self.run(["sh", "-c", "truncate -s 8192 /tmp/reached && "
+                               f"exec build/tests/unit/{name}"], UNIT_SECONDS)
+            met = path.read_bytes()
+            self.what.reach.add(name, round(time.monotonic() - begin, 3),
+                                status == 0, [
+                                    one for index, one in enumerate(names)
+                                    if met[index + 1]])
+            return
+        self.run(["env", "PYTHONPATH=tests/mutants", "/usr/bin/pytest-3",
+                  "-p", "reached", "-v", "-c", "tests/pytest.ini",
+                  "--tb=short", f"tests/{name}"], 1200)
+        said = path.with_suffix(".json")
+        for line in said.read_text().splitlines() if said.exists() else ():
+            node, seconds, passed, met = json.loads(line)
+            self.what.reach.add(node, seconds, passed,
+                                [names[number - 1] for number in met])
 
     def control(self, name):
         """The tests of a file that fail with every defence in its place."""
@@ -382,6 +495,7 @@ class Work:
                         for index, site in enumerate(self.all)}
         self.results = Results(self.folder / "results.tsv")
         self.tests = mapped()
+        self.reach = Reach(self.folder / "reached.json")
         # What fails here with every defence in its place kills nothing.
         self.bad, self.bad_path = set(), self.folder / "bad.txt"
         if self.bad_path.exists():
@@ -408,8 +522,8 @@ class Work:
             left.append(site)
         return sorted(left, key=lambda site: KINDS.index(site.kind))
 
-    def run(self, chosen, jobs, work):
-        base = trees.build(self.folder, self.numbers)
+    def run(self, chosen, jobs, work, base=None):
+        base = base or trees.build(self.folder, self.numbers)
         self.units = Units(base)
         todo = queue.Queue()
         for one in chosen:
@@ -437,6 +551,24 @@ class Work:
         row = self.results.known[site.name]
         print(row["outcome"], site.name, row["test"], flush=True)
 
+    def reach_all(self, jobs):
+        """Tests that were not yet, as they are: once, where they leave a map."""
+        base = trees.build(self.folder, self.numbers, "reached-base",
+                           "-DREACHED")
+        tests = sites.ROOT / "tests"
+        files = sorted(str(path.relative_to(tests)) for folder in
+                       ("confine", "e2e") for path in
+                       (tests / folder).glob("test_*.py"))
+        self.run([name for name in [*Units(base).programs, *files]
+                  if name not in NEVER and f"tests/{name}" not in
+                  self.reach.files and f"tests/unit/{name}.c" not in
+                  self.reach.files], jobs, self.look_at, base)
+
+    def look_at(self, runner, name):
+        begin = time.monotonic()
+        runner.reach(name)
+        print(f"{name}: {time.monotonic() - begin:.0f} s", flush=True)
+
     def control(self, runner, name):
         begin = time.monotonic()
         failed = runner.control(name)
@@ -452,7 +584,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--trees", default="tree")
-    for flag in ("--units", "--wide", "--again", "--list", "--control"):
+    for flag in ("--units", "--wide", "--again", "--list", "--control",
+                 "--reach"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
     work = Work(arguments)
@@ -463,6 +596,10 @@ def main():
         return 0
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         raise SystemExit("mutants: needs root, for namespaces")
+    if arguments.reach:
+        work.prefix = "reached-"
+        work.reach_all(arguments.jobs)
+        return 0
     if arguments.control:
         names = dict.fromkeys(name for site in chosen for name in
                               work.tests.get(site.file, ()))

@@ -25,24 +25,49 @@ __asm__(".pushsection .data.mutant,\"awG\",@progbits,mutant,comdat\n"
 	"mutant:\n.ascii \"one defence less\"\n.long 0\n.popsection\n");
 extern struct mutant { char mark[16]; volatile uint32_t number; } mutant
     __attribute__((visibility("hidden")));
+#ifndef REACHED
 #define MUTANT(number_) (mutant.number == (number_))
+#elif defined(_GNU_SOURCE)
+#define MUTANT(number_) \
+	(mutant_reached[number_] = 1, mutant.number == (number_))
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+__attribute__((weak, visibility("hidden")))
+unsigned char mutant_nowhere[8192];
+__attribute__((weak, visibility("hidden")))
+unsigned char *mutant_reached = mutant_nowhere;
+__attribute__((weak, visibility("hidden"), constructor))
+void mutant_map_reached(void)
+{
+	int fd = mutant_reached == mutant_nowhere
+	    ? open("/tmp/reached", O_RDWR | O_CLOEXEC) : -1;
+	void *map = fd == -1 ? MAP_FAILED : mmap(NULL, sizeof(mutant_nowhere),
+	    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map != MAP_FAILED)
+		mutant_reached = map;
+	if (fd != -1)
+		close(fd);
+}
+#endif
 """
 PROGRAMS = ("tcpmuxd", "tcpmuxd-parser", "tcpmuxd-launcher",
             "tcpmuxd-builtin")
 TARGETS = ("all", "unit", "tools")
 # What a row's file becomes part of.
 RELINKED = {"src/parser": ["build/tcpmuxd-parser"],
-            "src/launcher": ["build/tcpmuxd-launcher"],
+            "src/launcher": ["build/tcpmuxd-launcher", "unit"],
+            "src/sys": ["all", "unit"],
             "src/parent": ["build/tcpmuxd"],
             "src/loader": ["build/tcpmuxd", "build/tests/unit/test_profile"],
             "src/core": ["all", "unit"]}
 
 
-def make(tree, *targets, jobs=2):
+def make(tree, *targets, jobs=2, flags=""):
     """Builds; returns what was said if that failed, else None."""
     done = subprocess.run(
-        ["make", f"-j{jobs}", "WARN=-w", "OPT=-O2 -include mutant.h",
-         "BUILD=build", *targets],
+        ["make", f"-j{jobs}", "WARN=-w",
+         f"OPT=-O2 -include mutant.h {flags}", "BUILD=build", *targets],
         cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         check=False)
     return None if done.returncode == 0 else (done.stdout + done.stderr)[-2000:]
@@ -139,12 +164,12 @@ class Tree:
         self.programs, self._number = {}, {}
 
 
-def build(folder, numbers):
+def build(folder, numbers, name="base", flags=""):
     """The base of all copies, built as it is now."""
-    base = pathlib.Path(folder) / "base"
+    base = pathlib.Path(folder) / name
     base.mkdir(parents=True, exist_ok=True)
     fill(base, numbers)
-    problem = make(base, *TARGETS)
+    problem = make(base, *TARGETS, flags=flags)
     if problem is not None:
         raise SystemExit(f"{base}: {problem}")
     return base
