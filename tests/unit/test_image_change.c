@@ -122,6 +122,7 @@ SERVICE_CHANGE(all_and_one, service->flags = IMAGE_SERVICE_CAPABILITIES_ALL)
 SERVICE_CHANGE(rules_beyond, service->rules.count = 4)
 SERVICE_CHANGE(rules_wrap, service->rules.first = UINT32_MAX)
 SERVICE_CHANGE(groups_beyond, service->groups.count = 4)
+SERVICE_CHANGE(name_huge, service->name.length = UINT32_MAX)
 SERVICE_CHANGE(other_name, service->name = small_text(build, "gif"))
 SERVICE_CHANGE(alias_name, service->name = small_text(build, "9418"))
 SERVICE_CHANGE(upper_name, service->name = small_text(build, "GIT"))
@@ -425,6 +426,141 @@ SERVICE_CHANGE(path_for_more, PATHS(build)[1].access = 8)
 SERVICE_CHANGE(odd_path_flag, PATHS(build)[1].flags = 2)
 SERVICE_CHANGE(odd_path_byte, PATHS(build)[1].unused[1] = 1)
 
+/* As many words as that, all the same. */
+static struct image_range
+many_words(struct build *build, const char *word, size_t count)
+{
+	const struct image_range range = { build_count(build, IMAGE_WORDS),
+		(uint32_t)count };
+
+	for (size_t i = 0; i < count; i++)
+		build_word(build, word, strlen(word));
+	return range;
+}
+
+/* A word of that length, and its NUL. */
+static struct image_range
+long_words(struct build *build, size_t length, size_t count)
+{
+	char word[IMAGE_TEXT_MAX + 1];
+
+	memset(word, 'x', length);
+	word[length] = '\0';
+	return many_words(build, word, count);
+}
+
+SERVICE_CHANGE(
+    many_argv, service->argv = many_words(build, "x", IMAGE_ARGV_MAX + 1))
+SERVICE_CHANGE(
+    most_argv, service->argv = many_words(build, "x", IMAGE_ARGV_MAX))
+SERVICE_CHANGE(
+    many_env, service->env = many_words(build, "A=", IMAGE_ENV_MAX + 1))
+SERVICE_CHANGE(most_env, service->env = many_words(build, "A=", IMAGE_ENV_MAX))
+SERVICE_CHANGE(
+    long_exec, service->env = many_words(build, "A=23456789012345", 1);
+    service->argv = long_words(build, 4094, 16))
+SERVICE_CHANGE(
+    longest_exec, service->env = many_words(build, "A=2345678901234", 1);
+    service->argv = long_words(build, 4094, 16))
+SERVICE_CHANGE(env_nameless, service->env = many_words(build, "=x", 1))
+SERVICE_CHANGE(
+    word_huge, FIRST(build, image_text, IMAGE_WORDS)->length = UINT32_MAX)
+TRAP_CHANGE(trap_with_lifetime, service->lifetime_s = 1)
+TRAP_CHANGE(trap_with_idle, service->idle_s = 1)
+
+static void
+many_groups(struct build *build, struct image_service *service)
+{
+	uint32_t *gids = build_add(build, IMAGE_GIDS, IMAGE_GROUPS_MAX + 1);
+
+	for (uint32_t i = 0; i <= IMAGE_GROUPS_MAX; i++)
+		gids[i] = i;
+	service->groups = (struct image_range){ 3, IMAGE_GROUPS_MAX + 1 };
+}
+
+static void
+most_groups(struct build *build, struct image_service *service)
+{
+	many_groups(build, service);
+	service->groups.count = IMAGE_GROUPS_MAX;
+}
+
+static void
+many_hours(struct build *build, struct image_service *service)
+{
+	struct image_hours *hours =
+	    build_add(build, IMAGE_HOURS, IMAGE_HOURS_MAX + 1);
+
+	for (uint16_t i = 0; i <= IMAGE_HOURS_MAX; i++)
+		hours[i] = (struct image_hours){ (uint16_t)(2 * i),
+			(uint16_t)(2 * i + 1) };
+	service->hours = (struct image_range){ 2, IMAGE_HOURS_MAX + 1 };
+}
+
+static void
+most_hours(struct build *build, struct image_service *service)
+{
+	many_hours(build, service);
+	service->hours.count = IMAGE_HOURS_MAX;
+}
+
+static void
+many_listens(struct build *build, struct image_service *service)
+{
+	struct image_listen *listens;
+
+	(void)service;
+	(void)build_add(build, IMAGE_LISTENS, IMAGE_LISTENS_MAX);
+	listens = FIRST(build, image_listen, IMAGE_LISTENS);
+	for (size_t i = 1; i <= IMAGE_LISTENS_MAX; i++)
+		listens[i] = listens[0];
+}
+
+SERVICE_CHANGE(
+    place_elsewhere, service->hours.count = 0;
+    service->hours_place = ((struct image_place){ .file = { .offset = 1 } }))
+SERVICE_CHANGE(
+    place_of_text, service->hours.count = 0;
+    service->hours_place = ((struct image_place){ .file = { .length = 1 } }))
+SERVICE_CHANGE(
+    on_half_place, service->on_place = ((struct image_place){ .line = 12 }))
+SERVICE_CHANGE(exit_first_byte, EXITS(build)[1].unused[0] = 1)
+SERVICE_CHANGE(exit_second_byte, EXITS(build)[1].unused[1] = 1)
+SERVICE_CHANGE(odd_first_path_byte, PATHS(build)[1].unused[0] = 1)
+
+GLOBAL_CHANGE(parser_huge, global->parser_program.length = UINT32_MAX)
+GLOBAL_CHANGE(no_global_sessions, global->sessions = 0)
+GLOBAL_CHANGE(no_pending_per_source, global->pending_per_source = 0)
+GLOBAL_CHANGE(no_global_per_source, global->per_source = 0)
+GLOBAL_CHANGE(parser_nobody, global->parser_uid = UINT32_MAX)
+GLOBAL_CHANGE(
+    long_timeout, global->parser_timeout_ms = IMAGE_TIMEOUT_MAX_MS + 1)
+GLOBAL_CHANGE(no_recycle_age, global->recycle_age_s = 0)
+GLOBAL_CHANGE(high_facility, global->syslog_facility = 24 * 8)
+GLOBAL_CHANGE(filter_elsewhere, global->filters[0].first = UINT32_MAX)
+
+#define LISTEN(build) FIRST(build, image_listen, IMAGE_LISTENS)
+#define RULES(build) FIRST(build, image_rule, IMAGE_RULES)
+#define SETS(build) FIRST(build, image_set, IMAGE_SETS)
+
+SERVICE_CHANGE(v4_scope, LISTEN(build)->addr.scope = 1)
+SERVICE_CHANGE(v6_mapped,
+    LISTEN(build)->addr = ((struct addr){ .family = ADDR_V6,
+	.bytes = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 },
+	.port = 1 }))
+SERVICE_CHANGE(listen_nowhere, LISTEN(build)->place.line = 0)
+SERVICE_CHANGE(rule_nowhere, RULES(build)->place.line = 0)
+SERVICE_CHANGE(odd_rule_byte, RULES(build)->unused[0] = 1)
+SERVICE_CHANGE(odd_other_rule_byte, RULES(build)->unused[1] = 1)
+SERVICE_CHANGE(v4_beyond, SETS(build)[0].v4.count = 1000)
+SERVICE_CHANGE(v6_beyond, SETS(build)[0].v6.count = 1000)
+SERVICE_CHANGE(scoped_far_beyond, SETS(build)[0].scoped.count = 1000)
+SERVICE_CHANGE(v6_shared, SETS(build)[1].v6.first = 0)
+SERVICE_CHANGE(v6_leftover, build_add(build, IMAGE_V6, 1))
+SERVICE_CHANGE(v4_from_0, FIRST(build, image_v4, IMAGE_V4)[1].first = 0)
+SERVICE_CHANGE(
+    v6_to_the_end, memset(FIRST(build, image_v6, IMAGE_V6)->last, 0xff, 16))
+
 static const struct change changes[] = {
 	{ "nothing", nothing, IMAGE_OK },
 	{ "no argv", no_argv, IMAGE_BAD_VALUE },
@@ -638,6 +774,50 @@ static const struct change changes[] = {
 	{ "scoped of no set", scoped_leftover, IMAGE_BAD_RANGE },
 	{ "scoped shared", scoped_shared, IMAGE_BAD_RANGE },
 	{ "scoped beyond", scoped_beyond, IMAGE_BAD_RANGE },
+	{ "name without end", name_huge, IMAGE_BAD_TEXT },
+	{ "257 words", many_argv, IMAGE_BAD_VALUE },
+	{ "256 words", most_argv, IMAGE_OK },
+	{ "265 variables", many_env, IMAGE_BAD_VALUE },
+	{ "264 variables", most_env, IMAGE_OK },
+	{ "too long to be executed", long_exec, IMAGE_BAD_VALUE },
+	{ "as long as can be", longest_exec, IMAGE_OK },
+	{ "variable without a name", env_nameless, IMAGE_BAD_VALUE },
+	{ "word without end", word_huge, IMAGE_BAD_TEXT },
+	{ "trap, lifetime", trap_with_lifetime, IMAGE_BAD_VALUE },
+	{ "trap, idle", trap_with_idle, IMAGE_BAD_VALUE },
+	{ "4097 groups", many_groups, IMAGE_BAD_VALUE },
+	{ "4096 groups", most_groups, IMAGE_OK },
+	{ "257 hours", many_hours, IMAGE_BAD_VALUE },
+	{ "256 hours", most_hours, IMAGE_OK },
+	{ "257 listeners", many_listens, IMAGE_BAD_RANGE },
+	{ "no place, elsewhere", place_elsewhere, IMAGE_BAD_VALUE },
+	{ "no place, of a text", place_of_text, IMAGE_BAD_VALUE },
+	{ "on in no file", on_half_place, IMAGE_BAD_VALUE },
+	{ "first unused of exit", exit_first_byte, IMAGE_BAD_VALUE },
+	{ "second unused of exit", exit_second_byte, IMAGE_BAD_VALUE },
+	{ "odd first path byte", odd_first_path_byte, IMAGE_BAD_VALUE },
+	{ "parser without end", parser_huge, IMAGE_BAD_TEXT },
+	{ "no sessions at all", no_global_sessions, IMAGE_BAD_VALUE },
+	{ "none pending of one", no_pending_per_source, IMAGE_BAD_VALUE },
+	{ "no session of one", no_global_per_source, IMAGE_BAD_VALUE },
+	{ "parser's uid -1", parser_nobody, IMAGE_BAD_VALUE },
+	{ "long timeout", long_timeout, IMAGE_BAD_VALUE },
+	{ "no recycling by age", no_recycle_age, IMAGE_BAD_VALUE },
+	{ "high facility", high_facility, IMAGE_BAD_VALUE },
+	{ "filter elsewhere", filter_elsewhere, IMAGE_BAD_RANGE },
+	{ "v4 to a link", v4_scope, IMAGE_BAD_VALUE },
+	{ "v4 as v6", v6_mapped, IMAGE_BAD_VALUE },
+	{ "listener nowhere", listen_nowhere, IMAGE_BAD_TEXT },
+	{ "rule nowhere", rule_nowhere, IMAGE_BAD_TEXT },
+	{ "unused of rule", odd_rule_byte, IMAGE_BAD_VALUE },
+	{ "other unused of rule", odd_other_rule_byte, IMAGE_BAD_VALUE },
+	{ "v4 beyond", v4_beyond, IMAGE_BAD_RANGE },
+	{ "v6 beyond", v6_beyond, IMAGE_BAD_RANGE },
+	{ "scoped far beyond", scoped_far_beyond, IMAGE_BAD_RANGE },
+	{ "v6 shared", v6_shared, IMAGE_BAD_RANGE },
+	{ "v6 of no set", v6_leftover, IMAGE_BAD_RANGE },
+	{ "v4 begins anew", v4_from_0, IMAGE_BAD_ORDER },
+	{ "v6 to the end", v6_to_the_end, IMAGE_BAD_ORDER },
 };
 
 /* It takes as many turns as there are elements, and comes to the same. */
@@ -690,11 +870,64 @@ test_changes(void **state)
 		check_change(&changes[i]);
 }
 
+/* Two services, and what names they have, with more entries than names. */
+static const struct {
+	const char *what;
+	const char *services[2];
+	const char *names[3];
+	uint32_t owners[3];
+	size_t more;
+	enum image_error expected;
+} namings[] = {
+	{ "nothing", { "git", "rsync" }, { "9418", "git", "rsync" },
+	    { 0, 0, 1 }, 0, IMAGE_OK },
+	{ "help", { "git", "rsync" }, { "git", "help", "rsync" }, { 0, 0, 1 },
+	    0, IMAGE_BAD_NAMES },
+	{ "not sorted", { "rsync", "git" }, { "9418", "git", "rsync" },
+	    { 0, 1, 0 }, 0, IMAGE_BAD_ORDER },
+	{ "owner beyond", { "git", "rsync" }, { "9418", "git", "rsync" },
+	    { 2, 0, 1 }, 0, IMAGE_BAD_NAMES },
+	{ "more owners", { "git", "rsync" }, { "9418", "git", "rsync" },
+	    { 0, 0, 1 }, 1, IMAGE_BAD_NAMES },
+};
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(namings) / sizeof(namings[0]); i++) {
+		struct build build;
+		struct image image;
+		enum image_error error;
+		size_t size;
+		void *block;
+
+		build_init(&build);
+		small_global(&build);
+		for (size_t j = 0; j < 2; j++) {
+			const struct image_service service =
+			    small_service(&build, namings[i].services[j]);
+
+			small_put_service(&build, &service);
+		}
+		small_names(&build, namings[i].names, namings[i].owners, 3);
+		(void)build_add(&build, IMAGE_NAMES, namings[i].more);
+		block = build_block(&build, &size);
+		build_finish(&build);
+		error = image_init(&image, block, size);
+		if (error != namings[i].expected)
+			fail_msg(
+			    "%s: %s", namings[i].what, image_error_text(error));
+		free(block);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,36 @@ test_line(void **state)
 	}
 }
 
+/* What may still become that line. */
+static void
+test_begin(void **state)
+{
+	static const struct {
+		const char *wire;
+		bool begins;
+	} rows[] = {
+		{ "", true },
+		{ "r", true },
+		{ "RSyn", true },
+		{ "rsync", true },
+		{ "RSYNC\r", true },
+		{ "s", false },
+		{ "rsyx", false },
+		{ "rsynx", false },
+		{ "rsyncx", false },
+		{ "rsync\n", false },
+		{ "rsynx\r", false },
+		{ "rsync\r\r", false },
+		{ "rsync\r\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(name_begins_line((const uint8_t *)rows[i].wire,
+				     strlen(rows[i].wire), BYTES("rsync")),
+		    rows[i].begins);
+}
+
 /* A table of these names, in a block of exactly its size. */
 static uint32_t *
 make_table(const char *const names[], uint32_t count, size_t *size)
@@ -127,9 +157,12 @@ test_find(void **state)
 	struct names names;
 	size_t size;
 	uint32_t *table = make_table(sorted, SORTED, &size);
+	uint8_t longer[2 * NAME_MAX_BYTES];
 
 	(void)state;
+	memset(longer, 'a', sizeof(longer));
 	assert_true(names_init(&names, table, size));
+	assert_int_equal(names_find(&names, longer, sizeof(longer)), -1);
 	assert_int_equal(names.count, SORTED);
 	for (uint32_t i = 0; i < SORTED; i++) {
 		size_t length;
@@ -258,6 +291,7 @@ main(void)
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_begin),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_many),

@@ -162,7 +162,8 @@ extremes(void **state)
 	assert_false(rate_has(&bucket, &slow, 4 + 3599999));
 	assert_true(rate_take(&bucket, &slow, INT64_MAX));
 	for (int i = 0; i < 100; i++)
-		assert_true(rate_take(&bucket, &none, 0));
+		assert_true(rate_has(&bucket, &none, 0) &&
+		    rate_take(&bucket, &none, 0));
 	assert_true(rate_is_valid(&rate));
 	assert_true(rate_is_valid(&none));
 }
