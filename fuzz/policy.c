@@ -202,14 +202,18 @@ cut_text(struct text *rest)
 	return cut;
 }
 
+/* A folder, which is what ends in `d` here, has two. */
 static void
 add_text(void *context, const struct word *path)
 {
 	struct texts *texts = context;
+	uint32_t left = 1;
 
 	if (path->text.length == 0 || path->text.bytes[0] != '/')
 		abort();
-	if (texts->count < TEXTS_MAX)
+	if (path->text.bytes[path->text.length - 1] == 'd')
+		left = 2;
+	for (; left > 0 && texts->count < TEXTS_MAX; left--)
 		texts->all[texts->count++] =
 		    (struct policy_text){ .text = cut_text(&texts->rest),
 			    .name = "included",
