@@ -265,11 +265,8 @@ class Runner:
         if tests is None:
             tests = self.what.units.tests(site.file)
         tests = [test for test in tests if "::" not in test]
-        killers = [test for test in self.what.results.killers(site.file)
-                   if test in tests]
-        killers = [self.what.results.before.get(site.name)] + killers
-        for name in dict.fromkeys(
-                test for test in killers + tests if test in tests):
+        before = self.what.results.before.get(site.name)
+        for name in sorted(tests, key=lambda test: test != before):
             if not self.is_sound(name):
                 continue
             program = f"build/tests/unit/{name}"
