@@ -3,6 +3,7 @@ execs, tells the client nothing, and leaves the launcher as it was."""
 
 import errno
 import os
+import resource
 import socket
 import struct
 import subprocess
@@ -19,9 +20,9 @@ pytestmark = [unsanitized, pytest.mark.skipif(
 
 E = errno
 NET_RAW = 1 << 13
-KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SETPERM = 1, 5
+KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SETPERM, KEYCTL_DESCRIBE = 1, 5, 6
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
-PR_GET_SECCOMP = 21
+PR_GET_SECCOMP, PR_GET_SECUREBITS = 21, 27
 PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
 
 # Core dumps would be limited before.
@@ -40,7 +41,11 @@ FULL = {"kind": "full"}
 STDIO = {"kind": "full", "syscalls": "stdio"}
 LOGIN = {"kind": "full", "flags": f"{NEW_PRIVILEGES:x}"}
 
-# The call that a step of the child's needs, and the step's name.
+KEEPALIVE = {"keepalive": 90}
+CPU = {"rlimit": "3:60", "limits_core": False}
+
+# The call that a step of the child's needs (@: which of them), and the step's
+# name.
 FAILING = [
     ("sendto", "launched", {}),
     ("setpgid", "process-group", {}),
@@ -89,6 +94,19 @@ FAILING = [
     ("faccessat2", "program", {}),
     ("openat", "program", {}),
     ("pread64", "program", {}),
+    *((f"dup2@{nth}", "descriptors", {}) for nth in (1, 2)),
+    *((f"setsockopt@{nth}", "descriptors", {}) for nth in range(5)),
+    *((f"setsockopt@{nth}", "descriptors", KEEPALIVE)
+      for nth in range(4, 8)),
+    *((f"newfstatat@{nth}", "root", {"chroot": "/usr"}) for nth in (0, 1)),
+    *((f"newfstatat@{nth}", "chdir", {"chdir": "/usr"}) for nth in (0, 1)),
+    ("close", "root", {"chroot": "/usr"}),
+    ("prlimit64@1", "rlimits", CPU),
+    *((f"prlimit64@{nth}", "rlimits", FILES) for nth in (1, 2)),
+    *((f"newfstatat@{nth}", "namespaces", ISOLATED) for nth in range(4)),
+    *((f"newfstatat@{nth}", "mounts", ISOLATED) for nth in (4, 5)),
+    *((f"mount@{nth}", "mounts", ISOLATED) for nth in range(1, 5)),
+    ("seccomp@1", "filter", FULL),  # clone3's
 ]
 
 # The same calls if they say yes and do nothing: the kernel is asked again.
@@ -119,6 +137,7 @@ LYING = [
     ("setuid", "verify", {}),  # uid 0 can be had back
     (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", FULL),
     ("seccomp", "filter", FULL),
+    ("seccomp@1", "filter", FULL),
     ("seccomp", "filter", STDIO),
     ("seccomp", "filter", LOGIN),
 ]
@@ -175,6 +194,76 @@ def test_no_kernel_option_is_skipped_for_the_rootless():
                        ("chdir", "chdir")):
         keys = {"kind": "self", "user": 1234, "flags": f"{SELF:x}"}
         assert failed_step(f"{call}={E.EPROTO}", keys)[0] == step
+
+
+@pytest.mark.parametrize("keys, call", [
+    (FULL, "unshare"), ({"kind": "full-offline", "network": "none"}, "listen"),
+], ids=["default", "offline"])
+def test_a_filter_that_is_none_is_told_by_how_a_call_fails(keys, call):
+    """For another reason than the filter's, that is."""
+    with launchers_for(keys, ["seccomp=0", f"{call}={E.EPROTO}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == [("filter", E.EPERM)]
+            assert session.ended() == 1
+
+
+def launchers_for(keys, failures):
+    return Launcher(in_child=failures, **{"kind": "base", **keys})
+
+
+def test_a_hard_limit_that_stays_where_it_was_is_found_out():
+    """The soft one is by chance what it should become."""
+    keys = {**CPU, "preexec": lambda: resource.setrlimit(
+        resource.RLIMIT_CPU, (60, 120))}
+    assert failed_step("prlimit64@0=0", keys) == ("rlimits", E.EPERM)
+
+
+def test_who_cannot_tell_the_parent_goes_no_further():
+    """It would take the client for refused, who is served."""
+    with launchers_for({}, [f"write={E.EPROTO}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == []
+            assert session.read() == b""
+            assert session.ended() == 1
+
+
+def test_half_a_reply_is_none():
+    with launchers_for({}, ["sendto@1=0"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == [("reply", 0), ("reply", E.EIO)]
+            assert session.ended() == 1
+
+
+def test_a_kernel_that_knows_no_peek_offset_launches_all_the_same():
+    """Of this one option, and for this one reason."""
+    with launchers_for({}, [f"setsockopt@0={E.EOPNOTSUPP}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.is_running and session.ended() == 0
+    assert failed_step(f"setsockopt@1={E.EOPNOTSUPP}", {})[0] == "descriptors"
+
+
+@pytest.mark.parametrize("call", ["wait4@0", "read@0"])
+def test_an_init_and_its_child_go_on_behind_a_signal(call):
+    with launchers_for(ISOLATED, [f"{call}={E.EINTR}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.is_running
+            assert session.read().startswith(b"+\r\n")
+            assert session.ended() == 0
+
+
+def test_an_init_that_cannot_wait_ends_all():
+    with launchers_for(ISOLATED, [f"wait4={E.ECHILD}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.ended() == 1
+
+
+def test_a_child_that_its_init_does_not_let_go_ends():
+    """The pipe's end, which is also the end of the init: it has told why."""
+    with launchers_for(ISOLATED, ["read=0"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == []
+            assert session.read() == b""
+            assert session.ended() == 1
 
 
 def test_new_privileges_are_not_confined():
@@ -316,6 +405,7 @@ def test_the_right_to_execute_may_be_a_capability_s(place):
     (b"#!/etc/passwd\n", E.EACCES), (b"#!/etc\n", E.EACCES),
     (b"#!/" + b"x" * 300 + b"\n", E.ENOEXEC),
     (b"#!/bin/true", None), (b"#!/bin/sh\nexit 0\n", None),
+    (b"#!/bin/sh\t-e\nexit 0\n", None),
     (b"#! \t/bin/sh -e\nexit 0\n", None), (b"#!/bin/sh\0\n", None),
 ])
 def test_a_file_that_execve_would_not_run(place, content, error):
@@ -406,6 +496,13 @@ START = [
     ("capset", "capabilities"), (f"prctl,{PR_SET_DUMPABLE}", "dumpable"),
     ("close_range", "descriptors"), ("seccomp", "filter"),
     (f"prctl,{PR_SET_NO_NEW_PRIVS}", "filter"),
+    (f"prctl,{PR_GET_SECUREBITS}", "arguments"), ("openat@0", "descriptors"),
+    ("fcntl,3", "descriptors"), ("fcntl,4@0", "descriptors"),
+    ("fcntl,4@1", "image"), ("dup3@0", "descriptors"),
+    ("dup3@1", "descriptors"), ("close_range,6", "namespaces"),
+    ("setsid", "process-group"), (f"keyctl,{KEYCTL_DESCRIBE}", "keyring"),
+    ("landlock_create_ruleset@2", "landlock"), ("getrandom@1", "filter"),
+    ("seccomp@1", "filter"),
 ]
 
 
@@ -426,6 +523,68 @@ def test_a_base_s_step_that_fails_is_named(call, step):
 def test_a_base_s_step_that_only_says_it_was_taken(call, step):
     with Launcher(in_launcher=[f"{call}=0"]) as launcher:
         assert launcher.failed == (step, E.EPERM)
+
+
+@pytest.mark.parametrize("error", [E.ENOSYS, E.EPERM])
+def test_a_kernel_without_keys_launches_without(error):
+    with Launcher(in_launcher=[f"keyctl={error}"]) as launcher:
+        assert launcher.failed is None
+
+
+@pytest.mark.parametrize("join, describe", [
+    (E.ENOSYS, None), (E.EPERM, None), (E.ENOSYS, E.EPERM),
+    (E.EPERM, E.ENOSYS), (E.EPROTO, E.EPROTO)])
+def test_a_keyring_that_is_there_is_not_kept(join, describe):
+    """One that cannot be left, of a kernel that has them."""
+    failures = [f"keyctl,{KEYCTL_JOIN_SESSION_KEYRING}={join}"]
+    if describe is not None:
+        failures.append(f"keyctl,{KEYCTL_DESCRIBE}={describe}")
+    with Launcher(in_launcher=failures) as launcher:
+        assert launcher.failed == ("keyring", join)
+
+
+def test_who_leads_a_session_is_no_other_s():
+    with Launcher(preexec=os.setsid, in_launcher=["setsid=1"]) as launcher:
+        assert launcher.failed is None
+
+
+@pytest.mark.parametrize("closed", [(0,), (2,), (0, 1), (0, 2), (0, 1, 2)])
+def test_standard_descriptors_that_are_not_there_are_made(closed):
+    def close():
+        for descriptor in closed:
+            os.close(descriptor)
+
+    with Launcher(preexec=close) as launcher:
+        assert launcher.failed is None
+        fds = launcher.fds()
+        assert fds[0] == fds[1] == "/dev/null" and 2 in fds
+
+
+def test_standard_error_that_cannot_be_made_is_an_end():
+    def close():
+        os.close(0)
+        os.close(2)
+
+    with Launcher(preexec=close, in_launcher=[f"dup2={E.EPROTO}"]) as launcher:
+        assert launcher.failed == ("descriptors", E.EPROTO)
+
+
+OLD_LANDLOCK = "landlock_create_ruleset,0=-5"  # it has no scopes
+
+
+def test_a_kernel_whose_landlock_has_no_scopes_has_a_domain_all_the_same():
+    with Launcher(in_launcher=[OLD_LANDLOCK]) as launcher:
+        assert launcher.failed is None
+        assert 4 in launcher.fds()
+        with launcher.launch() as session:
+            assert session.is_running and session.ended() == 0
+
+
+@pytest.mark.parametrize("call", ["landlock_create_ruleset@0",
+                                  "landlock_add_rule", "openat@1"])
+def test_a_domain_without_scopes_is_made_or_is_an_end(call):
+    with Launcher(in_launcher=[OLD_LANDLOCK, f"{call}={E.EPROTO}"]) as launcher:
+        assert launcher.failed == ("landlock", E.EPROTO)
 
 
 def test_a_kernel_without_landlock_launches_without():

@@ -1,16 +1,19 @@
 /*
  * Becomes a launcher as the parent would have started it, in a kernel that
  * fails it:
- *   launcher-start [-l|-c CALL[,ARG0]=ERRNO]... [-n NETWORK_FD] CHANNEL_FD
- *       IMAGE_FD STATUS_FD PROGRAM KIND
+ *   launcher-start [-l|-c CALL[,ARG0][@NTH]=ERRNO]... [-n NETWORK_FD] \
+ *       CHANNEL_FD IMAGE_FD STATUS_FD PROGRAM KIND
  *   tcpmuxd-launcher KIND
+ *
  * -l: in the launcher itself this system call (with this first argument)
  * returns that error; -c: in what it launches, up to and with its exec. 0
- * makes it lie: it says that it was done, and does nothing. The answers come
- * from a process of its own (seccomp_unotify(2)), so the programs are the
- * ones that ship. By the second name it stands where the launcher should be,
- * with the descriptors of one: the file `failures` beside it has the options,
- * and the launcher is in the folder `real`.
+ * makes it lie: it says that it was done, and does nothing; -N has it say N.
+ * NTH: only this one of a process's such calls, the first being 0.
+ *
+ * The answers come from a process of its own (seccomp_unotify(2)), so the
+ * programs are the ones that ship. By the second name it stands where the
+ * launcher should be, with the descriptors of one: the file `failures` beside
+ * it has the options, and the launcher is in the folder `real`.
  */
 #include <err.h>
 #include <errno.h>
@@ -36,26 +39,38 @@ struct failure {
 	int call;
 	bool has_first;
 	unsigned long first;
+	bool has_nth;
+	unsigned long nth;
 	int error;
 	bool is_in_launcher;
+	pid_t pid; /* who made such calls last, and how many */
+	unsigned long made;
 };
 
 static struct failure failures[FAILURES_MAX];
 static size_t failure_count;
+
+/* The number behind that mark, if there is one. */
+static long
+behind(const char *text, char mark, bool *is_there)
+{
+	const char *at = strchr(text, mark);
+
+	*is_there = at != NULL;
+	return at == NULL ? 0 : strtol(at + 1, NULL, 10);
+}
 
 static void
 add_failure(const char *text, bool is_in_launcher)
 {
 	struct failure failure = { .is_in_launcher = is_in_launcher };
 	char call[64];
-	int fields;
+	bool has_error;
 
-	failure.has_first = strchr(text, ',') != NULL;
-	fields = failure.has_first
-	    ? sscanf(
-		  text, "%63[^,=],%lu=%d", call, &failure.first, &failure.error)
-	    : sscanf(text, "%63[^,=]=%d", call, &failure.error);
-	if (fields != (failure.has_first ? 3 : 2) ||
+	failure.first = (unsigned long)behind(text, ',', &failure.has_first);
+	failure.nth = (unsigned long)behind(text, '@', &failure.has_nth);
+	failure.error = (int)behind(text, '=', &has_error);
+	if (sscanf(text, "%63[^,@=]", call) != 1 || !has_error ||
 	    failure_count == FAILURES_MAX)
 		errx(2, "no failure: %s", text);
 	failure.call = seccomp_syscall_resolve_name(call);
@@ -89,6 +104,17 @@ install(void)
 	return seccomp_notify_fd(filter);
 }
 
+/* Is this the one that fails? */
+static bool
+is_due(struct failure *failure, pid_t pid)
+{
+	if (failure->pid != pid) {
+		failure->pid = pid;
+		failure->made = 0;
+	}
+	return failure->made++ == failure->nth || !failure->has_nth;
+}
+
 static const struct failure *
 find_failure(const struct seccomp_notif *asked, pid_t launcher)
 {
@@ -98,7 +124,8 @@ find_failure(const struct seccomp_notif *asked, pid_t launcher)
 		if (asked->data.nr == failures[i].call &&
 		    is_launcher == failures[i].is_in_launcher &&
 		    (!failures[i].has_first ||
-			(uint32_t)asked->data.args[0] == failures[i].first))
+			(uint32_t)asked->data.args[0] == failures[i].first) &&
+		    is_due(&failures[i], (pid_t)asked->pid))
 			return &failures[i];
 	return NULL;
 }
@@ -122,6 +149,8 @@ answer(int notify_fd, pid_t launcher)
 		said.id = asked.id;
 		if (failure == NULL)
 			said.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		else if (failure->error < 0)
+			said.val = -failure->error;
 		else
 			said.error = -failure->error;
 		(void)ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &said);
