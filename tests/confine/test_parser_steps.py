@@ -14,6 +14,9 @@ E = errno
 
 PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_SECUREBITS = 4, 1, 28
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
+PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_SECUREBITS = 2, 3, 27
+PR_GET_NO_NEW_PRIVS = 39
+F_GET_SEALS = 1034
 
 # The call that a step needs, and the step. The C library and libcap-ng may
 # say something else about it than the kernel; the step's name is what counts.
@@ -41,6 +44,13 @@ FAILING = [
     ("getgroups", "verify"),
     ("capget", "bounding-set"),
     ("seccomp", "filter"),
+    (f"fcntl,4,{F_GET_SEALS}", "names"),
+    ("newfstatat", "names"),
+    ("close", "names"),
+    (f"prctl,{PR_GET_NO_NEW_PRIVS}", "verify"),
+    (f"prctl,{PR_GET_DUMPABLE}", "verify"),
+    (f"prctl,{PR_GET_PDEATHSIG}", "verify"),
+    ("prlimit64,0,-,0", "verify"),  # getrlimit
 ]
 
 # The same calls if they say yes and do nothing: the kernel is asked again.
@@ -58,6 +68,10 @@ LYING = [
     ("setuid", "verify"),
     ("setgid", "verify"),
     (f"prctl,{PR_SET_PDEATHSIG}", "verify"),
+    (f"prctl,{PR_GET_NO_NEW_PRIVS}", "verify"),
+    (f"prctl,{PR_GET_SECUREBITS}", "verify"),
+    ("capset", "verify"),
+    ("prlimit64,0,-,-,0", "verify"),  # setrlimit
 ]
 
 
@@ -114,6 +128,13 @@ def test_a_limit_that_cannot_be_set_is_refused():
         "prlimit", "--nofile=24:24", "setpriv", "--bounding-set",
         "-sys_resource"])
     assert (step, error) == ("rlimits", E.EPERM)
+
+
+def test_a_hard_limit_that_stays_where_it_was_is_found_out():
+    """The soft one is by chance what it should become."""
+    step, error = failed_step(words=["prlimit", "--cpu=10:20"],
+                              failures=["prlimit64,0,0,-,0=0"])
+    assert (step, error) == ("verify", E.EPERM)
 
 
 def test_groups_that_cannot_be_dropped_are_refused():

@@ -1,11 +1,11 @@
 /*
  * Starts one parser as the parent would and says how it ended:
- *   room-start [-f CALL[,ARG0]=ERRNO]... [-n INDEX=PATH]...
+ *   room-start [-f CALL[,ARG]...=ERRNO]... [-n INDEX=PATH]...
  *       PROGRAM ROOM UID GID CHANNEL_FD NAMES_FD STATUS_FD
- * -f: in the parser this system call (with this first argument) returns that
- * error; 0 makes it lie: it says that it was done, and does nothing. -n: the
- * namespace of that index is this file instead. Prints "pid N", then "exit N"
- * or "signal N".
+ * -f: in the parser this system call (with these first arguments, - is any)
+ * returns that error; 0 makes it lie: it says that it was done, and does
+ * nothing. -n: the namespace of that index is this file instead. Prints
+ * "pid N", then "exit N" or "signal N".
  */
 #include "sys/room.h"
 
@@ -18,6 +18,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define ARGUMENTS 4u
 
 static _Noreturn void
 die(const char *what)
@@ -35,22 +37,26 @@ number(const char *text)
 static void
 add_failure(scmp_filter_ctx filter, const char *text)
 {
+	struct scmp_arg_cmp same[ARGUMENTS];
+	unsigned count = 0;
 	char call[64];
-	unsigned long first = 0;
-	unsigned failure = 0;
-	bool has_first = strchr(text, ',') != NULL;
-	int fields = has_first
-	    ? sscanf(text, "%63[^,=],%lu=%u", call, &first, &failure)
-	    : sscanf(text, "%63[^,=]=%u", call, &failure);
-	struct scmp_arg_cmp is_first = { .arg = 0,
-		.op = SCMP_CMP_MASKED_EQ,
-		.datum_a = UINT32_MAX,
-		.datum_b = first };
+	const char *at = text;
+	const char *failure = strchr(text, '=');
 
-	if (fields != (has_first ? 3 : 2) ||
-	    seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(failure),
-		seccomp_syscall_resolve_name(call), has_first ? 1 : 0,
-		&is_first) != 0)
+	for (unsigned i = 0; i < ARGUMENTS; i++) {
+		at = strchr(at, ',');
+		if (at == NULL)
+			break;
+		if (*++at != '-')
+			same[count++] = (struct scmp_arg_cmp){ .arg = i,
+				.op = SCMP_CMP_MASKED_EQ,
+				.datum_a = UINT32_MAX,
+				.datum_b = strtoul(at, NULL, 10) };
+	}
+	if (failure == NULL || sscanf(text, "%63[^,=]", call) != 1 ||
+	    seccomp_rule_add_array(filter,
+		SCMP_ACT_ERRNO((unsigned)number(failure + 1)),
+		seccomp_syscall_resolve_name(call), count, same) != 0)
 		die(text);
 }
 
