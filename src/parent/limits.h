@@ -32,9 +32,10 @@
 #define LIMIT_ACCEPTS_A_TURN 64
 #define LIMIT_LAST_ACCEPTS 4096 /* of a listener that leaves, in one turn */
 #define LIMIT_REAPS_A_TURN 512
-#define LIMIT_NAP_US 150 /* between turns, when many come one by one */
+#define LIMIT_NAP_US 200 /* between turns, when many come one by one */
 #define LIMIT_NAP_WINDOW_MS 8 /* in which so many are many: */
 #define LIMIT_NAP_ACCEPTS 16u
+#define LIMIT_NAP_CROWD 16u /* more than so many are undecided at a time */
 #define LIMIT_NAP_PASSES 8u /* of so many, one that is passed is many */
 #define LIMIT_ACCEPT_RETRY_MS 100 /* after running out of something */
 #define LIMIT_USER_TIMEOUT_MS 30000u /* unanswered data; tcp(7) */

@@ -107,6 +107,7 @@ struct parent {
 	struct {
 		int64_t window_ms; /* when the window began */
 		uint64_t accepted, passed; /* until then */
+		uint32_t most_undecided; /* at a time, in it */
 		bool is_busy; /* the window before had many */
 	} pace;
 	bool is_root;

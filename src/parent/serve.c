@@ -207,7 +207,8 @@ finish(struct parent *parent)
  * When connections come thick and fast, each turn's fixed cost (two wake-ups,
  * two messages) is worth sharing: a turn that had only a few of them waits
  * for a moment, so that the next has more, as network drivers do. Not where
- * they are passed on: their servers would wait for us.
+ * few are undecided at a time: those are all that would come, and they would
+ * wait for us. Nor where they are passed on: then their servers would.
  */
 static void
 pace(struct parent *parent, uint64_t accepted_before)
@@ -215,14 +216,18 @@ pace(struct parent *parent, uint64_t accepted_before)
 	uint64_t accepted = parent->counters.accepted;
 	uint64_t passed = parent->counters.passed;
 
+	if (parent->crowd.count > parent->pace.most_undecided)
+		parent->pace.most_undecided = parent->crowd.count;
 	if (parent->now_ms - parent->pace.window_ms >= LIMIT_NAP_WINDOW_MS) {
 		uint64_t came = accepted - parent->pace.accepted;
 
 		parent->pace.is_busy = parent->now_ms - parent->pace.window_ms <
 			INT64_C(2) * LIMIT_NAP_WINDOW_MS &&
 		    came >= LIMIT_NAP_ACCEPTS &&
+		    parent->pace.most_undecided > LIMIT_NAP_CROWD &&
 		    (passed - parent->pace.passed) * LIMIT_NAP_PASSES < came;
 		parent->pace.window_ms = parent->now_ms;
+		parent->pace.most_undecided = 0;
 		parent->pace.accepted = accepted;
 		parent->pace.passed = passed;
 	}
