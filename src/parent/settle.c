@@ -139,6 +139,14 @@ discard(struct session *session)
 	return count;
 }
 
+/* Reading first: a close with bytes unread would take the answer back. */
+static void
+close_unawaited(struct parent *parent, struct session *session)
+{
+	(void)discard_once(session);
+	session_enter(parent, session, SESSION_FREE);
+}
+
 /* More could come than is given room to: those that came first must go. */
 static void
 keep_linger_bounded(struct parent *parent, const struct session *session)
@@ -153,10 +161,13 @@ keep_linger_bounded(struct parent *parent, const struct session *session)
 	if (longest == NULL)
 		longest = session_list_first(parent, &sessions->ring);
 	if (longest != NULL && longest != session)
-		session_enter(parent, longest, SESSION_FREE);
+		close_unawaited(parent, longest);
 }
 
-/* From here on the client has had its answer; only its end is awaited. */
+/*
+ * From here on the client has had its answer; only its end is awaited. What it
+ * sent, its line too, is thrown away when that is looked for.
+ */
 static void
 finish_sending(struct parent *parent, struct session *session)
 {
@@ -164,19 +175,17 @@ finish_sending(struct parent *parent, struct session *session)
 	if (shutdown(session->fd, SHUT_WR) != 0 ||
 	    source_get(&parent->sources, session->source, SOURCE_LINGERING) >=
 		LIMIT_LINGER_PER_SOURCE) {
-		session_enter(parent, session, SESSION_FREE);
+		close_unawaited(parent, session);
 		return;
 	}
 	keep_linger_bounded(parent, session);
 	session_enter(parent, session, SESSION_RINGED);
 }
 
-/* Reading first: a close with bytes unread would take the answer back. */
 static void
 refuse(struct parent *parent, struct session *session)
 {
 	session->generation = 0;
-	(void)discard_once(session);
 	/*
 	 * The text and the end go out together; but in the middle of a list
 	 * of names no other text may follow.
@@ -261,7 +270,6 @@ finish_help(struct parent *parent, struct session *session)
 	noise_begin(parent, &session->peer, "help");
 	log_session(parent, session);
 	log_end();
-	(void)discard(session);
 	finish_sending(parent, session);
 }
 
