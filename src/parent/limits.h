@@ -22,7 +22,7 @@
 #define LIMIT_ENDS_A_TURN 64 /* sessions asked about, or over their time */
 #define LIMIT_ASK_MS 1000 /* until the kernel is asked again */
 
-#define LIMIT_RING_MS 5 /* until a refused client's end is looked for */
+#define LIMIT_RING_MS 3 /* until a refused client's end is looked for */
 #define LIMIT_LINGER_MS 15000 /* for it to close, in all; then the next: */
 #define LIMIT_LINGER_IDLE_MS 4000 /* without sending anything */
 #define LIMIT_LINGER_BYTES ((size_t)4 * 1024 * 1024)
