@@ -214,13 +214,15 @@ static bool
 let_go(struct parent *parent, struct session *session, bool was_killed)
 {
 	struct cgroups *cgroups = &parent->cgroups;
+	const bool is_watched = session->cgroup_fd >= 0;
 
-	if (session->cgroup_fd < 0)
+	if (!is_watched)
 		session->cgroup_fd = cgroup_watch(
 		    above(cgroups, session->is_limited), session->cgroup);
 	if (session->cgroup_fd < 0 || cgroup_is_populated(session->cgroup_fd))
 		return false;
-	(void)loop_remove(&parent->loop, session->cgroup_fd);
+	if (is_watched)
+		(void)loop_remove(&parent->loop, session->cgroup_fd);
 	fd_close(&session->cgroup_fd);
 	if (was_killed || session->is_limited)
 		remove_used(cgroups, session->cgroup, session->is_limited);

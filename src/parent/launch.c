@@ -27,30 +27,10 @@
 #include "sys/fd.h"
 #include "sys/log.h"
 
-#ifndef SO_PEEK_OFF
-#define SO_PEEK_OFF 42
-#endif
-
 static struct launcher *
 launcher_of(struct parent *parent, const struct session *session)
 {
 	return &parent->launchers.all[session->launcher];
-}
-
-/* As its service shall find it; nothing of ours stays on it. */
-static void
-restore_socket(struct parent *parent, struct session *session)
-{
-	const int one = 1;
-	const int off = -1;
-
-	session_unwatch(parent, session);
-	if (session->seen > 0 || session->was_woken)
-		(void)setsockopt(
-		    session->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
-	if (parent->can_peek_on)
-		(void)setsockopt(
-		    session->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
 }
 
 /* What goes with one LAUNCH beside the socket. */
@@ -193,7 +173,8 @@ launch_choose(struct parent *parent, struct session *session)
 	    launch_kind(
 		parent, image_service(&parent->image, session->service)));
 	launcher = launcher_of(parent, session);
-	restore_socket(parent, session);
+	/* What else is ours on it, its child or its server's side puts back. */
+	session_unwatch(parent, session);
 	session_enter(parent, session, SESSION_CHOSEN);
 	session_list_push(parent, &launcher->chosen, session);
 	launch_pump(parent, launcher);
@@ -327,7 +308,8 @@ launch_settle(struct parent *parent, uint32_t slot)
 	if (session->state != SESSION_LAUNCHING)
 		return;
 	launcher = launcher_of(parent, session);
-	launch_receive_all(parent);
+	if (session->pid == 0)
+		launch_receive(parent, session->launcher);
 	length = read(session->status_fd, bytes, sizeof(bytes));
 	if (length >= (ssize_t)STATUS_BYTES)
 		first = status_decode(bytes);

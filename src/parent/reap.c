@@ -120,11 +120,14 @@ finish(struct parent *parent, struct session *session, int status)
 	    cgroup_end(parent, session) ? SESSION_FREE : SESSION_ENDING);
 }
 
-/* Ended, and still a zombie: its process group is certainly its own. */
+/*
+ * Ended, and still a zombie: its process group is certainly its own. Who has
+ * a cgroup is looked for there (cgroup_end).
+ */
 static void
 end_leftovers(const struct session *session)
 {
-	if (!session->keeps_leftovers)
+	if (!session->keeps_leftovers && session->cgroup == CGROUP_NONE)
 		(void)kill(-session->pid, SIGKILL);
 }
 
