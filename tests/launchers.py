@@ -283,8 +283,12 @@ class Launcher:
         return Session(client, pid, session, statuses, error)
 
     def fds(self):
-        return {int(fd): os.readlink(f"/proc/{self.pid}/fd/{fd}")
-                for fd in os.listdir(f"/proc/{self.pid}/fd")}
+        """But for those that it closes meanwhile."""
+        names = {}
+        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                names[int(fd)] = os.readlink(f"/proc/{self.pid}/fd/{fd}")
+        return names
 
     def proc(self, name):
         with open(f"/proc/{self.pid}/{name}", "rb") as entry:

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "core/step.h"
+#include "launcher/base_identity.h"
 #include "launcher/child.h"
 #include "launcher/filter.h"
 #include "sys/drop.h"
@@ -30,7 +31,6 @@
 #include "sys/namespace.h"
 
 #define SESSION_KEYRING ((unsigned long)KEY_SPEC_SESSION_KEYRING)
-#define BIT(capability) (UINT64_C(1) << (capability))
 /* A sanitizer looks for leaks by ptrace: then it is for the children alone. */
 #ifdef TCPMUXD_SANITIZE
 #define CAN_LIVE_FILTERED false
@@ -40,16 +40,6 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define SIGNALS_MAX 64
 #define SIGNALS_BYTES 8u /* of the kernel's own signal set */
-
-/* What a common launcher keeps of root's capabilities, and why. */
-static const uint64_t common_capabilities =
-    BIT(CAP_SETUID) | /* become the service's user */
-    BIT(CAP_SETGID) | /* take its groups */
-    BIT(CAP_SETPCAP) | /* lock NOROOT */
-    BIT(CAP_SYS_CHROOT) | /* take the service's root directory */
-    BIT(CAP_SYS_NICE) | /* run it with a higher priority */
-    BIT(CAP_SYS_RESOURCE) | /* give it more than tcpmuxd has */
-    BIT(CAP_DAC_READ_SEARCH); /* chdir where only the user may look */
 
 static const struct {
 	const char *word;
@@ -69,24 +59,6 @@ fail(int error)
 {
 	errno = error;
 	return -1;
-}
-
-/* Root for the first two kinds, and for the third anybody else. */
-static int
-check_ids(struct base *base)
-{
-	const struct drop_ids ids = { .uid = getuid(),
-		.gid = getgid(),
-		.group_count = (size_t)getgroups(0, NULL) };
-
-	if ((ids.uid == 0) == (base->kind == BASE_SELF))
-		return fail(EPERM);
-	base->uid = ids.uid;
-	base->gid = ids.gid;
-	base->group_count = (uint32_t)ids.group_count;
-	if (drop_get_securebits(&base->securebits) != 0)
-		return -1;
-	return drop_verify_ids(&ids);
 }
 
 static int
@@ -222,30 +194,12 @@ leave_directory(struct base *base)
 	return chdir("/");
 }
 
-/* Empty for the common base; whole, for the child to cut, for the full one. */
 static int
-cut_bounding_set(struct base *base)
+set_umask(struct base *base)
 {
-	return base->kind == BASE_COMMON ? drop_bounding(0) : 0;
-}
-
-static int
-cut_capabilities(struct base *base)
-{
-	struct drop_capabilities sets;
-
-	if (drop_get_capabilities(&sets) != 0 || drop_clear_ambient() != 0)
-		return -1;
-	base->capabilities = sets.permitted;
-	sets.inheritable = 0;
-	if (base->kind == BASE_COMMON)
-		sets.permitted &= common_capabilities;
-	if (base->kind == BASE_SELF)
-		sets.permitted = 0;
-	sets.effective = sets.permitted;
-	if (drop_set_capabilities(&sets) != 0)
-		return -1;
-	return drop_verify_capabilities(&sets);
+	(void)base;
+	(void)umask(BASE_UMASK);
+	return umask(BASE_UMASK) == BASE_UMASK ? 0 : fail(EPERM);
 }
 
 /* Until exec nobody with a service's uid may look into its child: the
@@ -303,6 +257,7 @@ enter_filters(struct base *base)
 	base->filters = 0;
 	base->lacks_clone3 = false;
 	base->clone3_key = 0;
+	base->has_no_new_privileges = false;
 	if (base->kind != BASE_COMMON || !CAN_LIVE_FILTERED)
 		return 0;
 	base->filters = 1U << IMAGE_FILTER_DEFAULT;
@@ -314,6 +269,7 @@ enter_filters(struct base *base)
 	    filter_enter_without_clone3(base->clone3_key) != 0)
 		return -1;
 	base->lacks_clone3 = true;
+	base->has_no_new_privileges = true;
 	return 0;
 }
 
@@ -359,17 +315,20 @@ static const struct {
 	enum step step;
 	int (*take)(struct base *base);
 } steps[] = {
-	{ STEP_ARGUMENTS, check_ids },
+	{ STEP_ARGUMENTS, base_check_ids },
 	{ STEP_DESCRIPTORS, place_descriptors },
 	{ STEP_SIGNALS, reset_signals },
 	{ STEP_PROCESS_GROUP, lead_session },
 	{ STEP_IMAGE, take_image },
 	{ STEP_NAMESPACES, leave_network },
 	{ STEP_CHDIR, leave_directory },
+	{ STEP_UMASK, set_umask },
 	{ STEP_NAMESPACES, find_namespaces },
 	{ STEP_KEYRING, leave_keyring },
-	{ STEP_BOUNDING_SET, cut_bounding_set },
-	{ STEP_CAPABILITIES, cut_capabilities },
+	{ STEP_GROUPS, base_leave_groups },
+	{ STEP_BOUNDING_SET, base_cut_bounding_set },
+	{ STEP_SECUREBITS, base_lock_root },
+	{ STEP_CAPABILITIES, base_cut_capabilities },
 	{ STEP_DUMPABLE, close_memory },
 	/* A change of credentials would take it away once more. */
 	{ STEP_PROCESS_GROUP, die_with_parent },

@@ -32,6 +32,7 @@ enum base_kind {
 /* What it has once it stands. */
 #define BASE_NULL_FD 0 /* /dev/null; so is 1 */
 #define BASE_RULESET_FD 4
+#define BASE_UMASK 077u /* that of nearly all services */
 
 struct base {
 	enum base_kind kind;
@@ -45,6 +46,7 @@ struct base {
 	uint64_t namespaces[BASE_NAMESPACES]; /* it is in: inodes; 0: unseen */
 	unsigned filters; /* programs of the image that all inherit */
 	bool lacks_clone3; /* and that of clone3 */
+	bool has_no_new_privileges; /* as all that comes of it, then */
 	uint64_t clone3_key; /* by which it may; no program knows it */
 	struct rulesets *rulesets; /* of those that say which files they see */
 	unsigned first_free_fd; /* this one and all above it are unused */

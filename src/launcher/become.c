@@ -32,7 +32,8 @@ locks_root(const struct plan *plan)
 int
 child_set_groups(struct child *child)
 {
-	if (is_self(child))
+	/* The base has none. */
+	if (is_self(child) || child->plan->group_count == 0)
 		return 0;
 	return drop_set_groups(child->plan->groups, child->plan->group_count);
 }
@@ -53,10 +54,11 @@ child_cut_bounding_set(struct child *child)
 	return drop_bounding(child->plan->capabilities);
 }
 
+/* So has the common base this. */
 int
 child_lock_root(struct child *child)
 {
-	if (is_self(child) || !locks_root(child->plan))
+	if (child->base->kind != BASE_FULL || !locks_root(child->plan))
 		return 0;
 	return drop_root_meaning(child->base->securebits);
 }
@@ -73,6 +75,15 @@ child_set_uid(struct child *child)
 	return drop_set_uid(plan->uid);
 }
 
+/* Without securebits to the contrary, who is not root any more has none left:
+ * none was inheritable. child_verify sees whether it is so. */
+static bool
+has_lost_all(const struct child *child)
+{
+	return !is_self(child) && child->plan->uid != 0 &&
+	    child->plan->capabilities == 0 && child->base->securebits == 0;
+}
+
 int
 child_cut_capabilities(struct child *child)
 {
@@ -81,6 +92,8 @@ child_cut_capabilities(struct child *child)
 		.permitted = plan->capabilities,
 		.inheritable = plan->inheritable };
 
+	if (has_lost_all(child))
+		return 0;
 	if (drop_set_capabilities(&kept) != 0)
 		return -1;
 	return drop_raise_ambient(plan->inheritable);
@@ -113,7 +126,10 @@ child_verify(struct child *child)
 int
 child_refuse_privileges(struct child *child)
 {
-	return child->plan->has_new_privileges ? 0 : drop_new_privileges();
+	if (child->plan->has_new_privileges)
+		return 0;
+	return child->base->has_no_new_privileges ? drop_verify_new_privileges()
+						  : drop_new_privileges();
 }
 
 int

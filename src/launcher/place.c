@@ -40,13 +40,16 @@ child_announce(struct child *child)
 	return 0;
 }
 
-/* Nothing else is ever in it at this moment. */
+/*
+ * Nothing else is ever in it at this moment. Born into it, there was nothing
+ * to do: that clone3(2) does this, or fails, was tried at tcpmuxd's start.
+ */
 int
 child_enter_cgroup(struct child *child)
 {
-	if (child->cgroup_fd == -1)
+	if (child->cgroup_fd == -1 || child->is_born_there)
 		return 0;
-	if (!child->is_born_there && cgroup_enter(child->cgroup_fd) != 0)
+	if (cgroup_enter(child->cgroup_fd) != 0)
 		return -1;
 	return cgroup_has_process(child->cgroup_fd) ? 0 : refuse();
 }
@@ -115,6 +118,9 @@ child_set_umask(struct child *child)
 {
 	const mode_t mask = (mode_t)child->plan->service->umask;
 
+	/* The base has it. */
+	if (mask == BASE_UMASK)
+		return 0;
 	(void)umask(mask);
 	return umask(mask) == mask ? 0 : refuse();
 }
@@ -153,18 +159,16 @@ child_drop_tools(struct child *child)
 	return close_range(CHILD_STATUS_FD + 1, ~0U, 0);
 }
 
-/* The root is where the base is already, or child_change_root has gone to. */
+/* In the root is where the base is, and who went to another one. */
 int
 child_change_directory(struct child *child)
 {
 	const char *path = child->plan->chdir;
 	struct stat wanted, is;
 
-	if (chdir(path) != 0)
-		return -1;
 	if (path[1] == '\0')
 		return 0;
-	if (stat(path, &wanted) != 0 || stat(".", &is) != 0)
+	if (chdir(path) != 0 || stat(path, &wanted) != 0 || stat(".", &is) != 0)
 		return -1;
 	return is_same(&wanted, &is) ? 0 : refuse();
 }

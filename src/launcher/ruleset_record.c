@@ -79,11 +79,25 @@ keep_text(struct ruleset_record *record, const char *path)
 	return kept;
 }
 
+/* As two grants may name it: it is looked at once, then. */
+static bool
+has_noted(const struct ruleset_record *record, const char *path,
+    const struct identity *identity, bool is_dated)
+{
+	for (uint32_t i = 0; i < record->count; i++)
+		if (record->paths[i].is_dated == is_dated &&
+		    strcmp(record->paths[i].path, path) == 0 &&
+		    is_same(&record->paths[i].identity, identity))
+			return true;
+	return false;
+}
+
 void
 record_note(struct ruleset_record *record, const char *path, bool is_passing,
     const struct identity *identity, bool is_dated)
 {
-	if (record == NULL || record->state == RECORD_LARGE)
+	if (record == NULL || record->state == RECORD_LARGE ||
+	    has_noted(record, path, identity, is_dated))
 		return;
 	if (is_passing)
 		path = keep_text(record, path);

@@ -202,7 +202,7 @@ cgroup_can_clone(int group_fd)
 	int status = -1;
 
 	if (pid == 0)
-		_exit(0);
+		_exit(cgroup_has_process(group_fd) ? 0 : 1);
 	return pid > 0 && waitpid((pid_t)pid, &status, 0) == pid && status == 0;
 }
 

@@ -75,7 +75,10 @@ cgroup_signal(int above_fd, uint64_t number, int signal_number, pid_t except);
  */
 long cgroup_clone(int group_fd, uint64_t flags, uint64_t key);
 
-/* Whether it can: it is tried, from the group that this process is in. */
+/*
+ * Whether it can: it is tried, from the group that this process is in, and the
+ * new process has to find the group no longer empty.
+ */
 bool cgroup_can_clone(int group_fd);
 
 /* Moves the calling process there. 0, or -1 with errno. Safe after a clone. */

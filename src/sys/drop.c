@@ -219,11 +219,15 @@ drop_verify_no_return(void)
 }
 
 int
+drop_verify_new_privileges(void)
+{
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : refuse();
+}
+
+int
 drop_new_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -1;
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
-		return refuse();
-	return 0;
+	return drop_verify_new_privileges();
 }

@@ -66,6 +66,9 @@ int drop_verify_capabilities(const struct drop_capabilities *sets);
 /* -1 and EPERM if uid 0 can be had back. For who is not uid 0. */
 int drop_verify_no_return(void);
 
+/* -1 and EPERM without no_new_privs. */
+int drop_verify_new_privileges(void);
+
 /* no_new_privs, and reads it back. */
 int drop_new_privileges(void);
 

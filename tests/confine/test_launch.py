@@ -258,7 +258,7 @@ def test_the_common_launcher_keeps_a_few_capabilities():
     with Launcher() as launcher:
         status = {key: launchers.own(key, launcher.pid)
                   for key in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb")}
-        kept = sum(1 << number for number in (2, 6, 7, 8, 18, 23, 24))
+        kept = sum(1 << number for number in (2, 6, 7, 18, 23, 24))
         needed = f"{kept & everything():016x}"
         nothing = "0" * 16
         assert status == {"CapPrm": needed, "CapEff": needed,

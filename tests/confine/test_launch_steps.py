@@ -23,7 +23,8 @@ NET_RAW = 1 << 13
 KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SETPERM, KEYCTL_DESCRIBE = 1, 5, 6
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 4, 8, 24
 PR_GET_SECCOMP, PR_GET_SECUREBITS = 21, 27
-PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
+PR_SET_SECUREBITS, PR_CAP_AMBIENT = 28, 47
+PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 38, 39
 
 # Core dumps would be limited before.
 PROCESSES = {"rlimit": "1:70", "limits_core": False}
@@ -56,7 +57,7 @@ FAILING = [
     ("close_range", "descriptors", {}),
     ("fcntl,0", "descriptors", {}),
     ("setsockopt", "descriptors", {}),
-    ("umask", "umask", {}),
+    ("umask", "umask", {"umask": "027"}),
     ("setpriority", "scheduling", {"nice": 5}),
     ("getpriority", "scheduling", {"nice": 5}),
     ("prlimit64", "rlimits", {}),
@@ -64,20 +65,21 @@ FAILING = [
     ("mount", "namespaces", ISOLATED),
     ("chroot", "root", {"chroot": "/usr"}),
     ("fchdir", "root", {"chroot": "/usr"}),
-    ("chdir", "chdir", {}),
-    ("setgroups", "groups", {}),
+    ("chdir", "chdir", {"chdir": "/usr"}),
+    ("setgroups", "groups", GROUPS),
     ("setresgid", "gid", {}),
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set", FULL),
-    (f"prctl,{PR_SET_SECUREBITS}", "securebits", {}),
+    (f"prctl,{PR_SET_SECUREBITS}", "securebits", FULL),
     (f"prctl,{PR_SET_KEEPCAPS}", "uid", CAPS),
     ("setresuid", "uid", {}),
-    ("capset", "capabilities", {}),
+    ("capset", "capabilities", {"uid": 0, "gid": 0}),
     (f"prctl,{PR_CAP_AMBIENT}", "capabilities", CAPS),
     ("getresuid", "verify", {}),
     ("getresgid", "verify", {}),
     ("getgroups", "verify", GROUPS),
     ("capget", "verify", {}),
-    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", {}),
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs", FULL),
+    (f"prctl,{PR_GET_NO_NEW_PRIVS}", "no-new-privs", {}),
     ("landlock_restrict_self", "landlock", {}),
     ("seccomp", "filter", FULL),
     ("seccomp", "filter", STDIO),
@@ -129,7 +131,7 @@ LYING = [
     ("setgroups", "verify", GROUPS),
     ("setresgid", "verify", {}),
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set", FULL),
-    (f"prctl,{PR_SET_SECUREBITS}", "verify", {}),
+    (f"prctl,{PR_SET_SECUREBITS}", "verify", FULL),
     (f"prctl,{PR_SET_KEEPCAPS}", "capabilities", CAPS),
     ("setresuid", "verify", {}),
     ("capset", "verify", {"uid": 0, "gid": 0}),
@@ -143,13 +145,14 @@ LYING = [
 ]
 
 
-def failed_step(failure, keys):
+def failed_step(failure, keys, in_launcher=()):
     """The step and errno, of three launches alike; nothing else came of it.
 
     The probe would have written to the client, were it ever executed.
     """
     keys = {"kind": "base", **keys}
-    with Launcher(in_child=[failure], **keys) as launcher:
+    in_child = [] if failure is None else [failure]
+    with Launcher(in_launcher=in_launcher, in_child=in_child, **keys) as launcher:
         assert launcher.failed is None
         before = launcher.fds()
         failed = set()
@@ -183,7 +186,25 @@ def test_a_step_that_only_says_it_was_taken_is_found_out(call, step, keys):
 def test_as_many_groups_are_not_the_same_groups():
     """Those that tcpmuxd was started with, if there are as many."""
     keys = {**GROUPS, "preexec": lambda: os.setgroups([7, 8])}
-    assert failed_step("setgroups=0", keys)[0] == "verify"
+    assert failed_step("setgroups=0", keys, ["setgroups=0"])[0] == "verify"
+
+
+@pytest.mark.parametrize("call, keys", [
+    ("setgroups", {"preexec": lambda: os.setgroups([7, 8])}),
+    (f"prctl,{PR_SET_SECUREBITS}", {})])
+def test_what_the_launcher_only_says_it_did_for_all_is_found_out(call, keys):
+    """Each child looks at what it has inherited."""
+    assert failed_step(None, keys, [f"{call}=0"])[0] == "verify"
+
+
+def test_who_may_keep_capabilities_is_made_to_lose_them():
+    """By the securebits that tcpmuxd was started with."""
+    under = ["setpriv", "--securebits", "+no_setuid_fixup"]
+    with Launcher(under=under) as launcher:
+        with launcher.launch() as session:
+            assert session.is_running
+            assert session.ended() == 0
+    assert failed_step("capset=0", {"under": under})[0] == "verify"
 
 
 def test_no_kernel_option_is_skipped_for_the_rootless():
@@ -192,7 +213,8 @@ def test_no_kernel_option_is_skipped_for_the_rootless():
                        (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs"),
                        ("landlock_restrict_self", "landlock"),
                        ("chdir", "chdir")):
-        keys = {"kind": "self", "user": 1234, "flags": f"{SELF:x}"}
+        keys = {"kind": "self", "user": 1234, "flags": f"{SELF:x}",
+                "chdir": "/usr"}
         assert failed_step(f"{call}={E.EPROTO}", keys)[0] == step
 
 
@@ -489,7 +511,9 @@ def test_a_directory_that_only_the_user_may_enter(place):
 START = [
     ("getsockopt", "descriptors"), ("rt_sigaction", "signals"),
     ("rt_sigprocmask", "signals"), ("newfstatat", "image"), ("mmap", "image"),
-    ("chdir", "chdir"), (f"keyctl,{KEYCTL_JOIN_SESSION_KEYRING}", "keyring"),
+    ("chdir", "chdir"), ("umask", "umask"), ("setgroups", "groups"),
+    (f"prctl,{PR_SET_SECUREBITS}", "securebits"),
+    (f"keyctl,{KEYCTL_JOIN_SESSION_KEYRING}", "keyring"),
     (f"keyctl,{KEYCTL_SETPERM}", "keyring"),
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"),
     (f"prctl,{PR_CAP_AMBIENT}", "capabilities"), ("capget", "capabilities"),
@@ -518,8 +542,9 @@ def test_a_base_s_step_that_fails_is_named(call, step):
 @pytest.mark.parametrize("call, step", [
     (f"prctl,{PR_CAPBSET_DROP}", "bounding-set"), ("capset", "capabilities"),
     (f"keyctl,{KEYCTL_SETPERM}", "keyring"), ("seccomp", "filter"),
-    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "filter"),
-], ids=["bounding-set", "capset", "keyring", "seccomp", "no-new-privs"])
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "filter"), ("umask", "umask"),
+], ids=["bounding-set", "capset", "keyring", "seccomp", "no-new-privs",
+        "umask"])
 def test_a_base_s_step_that_only_says_it_was_taken(call, step):
     with Launcher(in_launcher=[f"{call}=0"]) as launcher:
         assert launcher.failed == (step, E.EPERM)

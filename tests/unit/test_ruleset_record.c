@@ -105,23 +105,46 @@ it_holds_while_paths_lead_where_they_led(void **state)
 	assert_false(record_holds(&record));
 }
 
+/* What two grants name is looked at once, if it was the same to both. */
+static void
+it_is_noted_once(void **state)
+{
+	const struct identity root = look_at("/", false);
+	const struct identity dated = look_at("/", true);
+	struct identity other = root;
+
+	(void)state;
+	record_begin(&record);
+	record_note(&record, "/", false, &root, false);
+	record_note(&record, "/", true, &root, false);
+	assert_int_equal(record.count, 1);
+	record_note(&record, "/.", false, &root, false);
+	record_note(&record, "/", false, &dated, true);
+	assert_int_equal(record.count, 3);
+	assert_true(record_holds(&record));
+	other.inode++;
+	record_note(&record, "/", false, &other, false);
+	assert_int_equal(record.count, 4);
+	assert_false(record_holds(&record));
+}
+
 /* Nor is one that lacks a path, or was given up on. */
 static void
 what_is_not_whole_never_holds(void **state)
 {
 	const struct identity root = look_at("/", false);
-	static char path[RECORD_TEXT_BYTES + 1] = "/";
+	static char path[RECORD_TEXT_BYTES + 1];
 
 	(void)state;
+	memset(path, '/', RECORD_TEXT_BYTES);
 	record_begin(&record);
 	for (uint32_t i = 0; i < RECORD_PATHS_MAX; i++)
-		record_note(&record, "/", false, &root, false);
+		record_note(&record, path + i, false, &root, false);
 	assert_true(record_holds(&record));
-	record_note(&record, "/", false, &root, false);
+	record_note(&record, path + RECORD_PATHS_MAX, false, &root, false);
 	assert_int_equal(record.state, RECORD_LARGE);
 	assert_false(record_holds(&record));
 
-	memset(path, '/', RECORD_TEXT_BYTES);
 	record_begin(&record);
 	record_note(&record, path, true, &root, false);
 	assert_int_equal(record.state, RECORD_LARGE);
@@ -142,6 +165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_changed_just_now_is_not_relied_on),
 		cmocka_unit_test(it_holds_while_paths_lead_where_they_led),
+		cmocka_unit_test(it_is_noted_once),
 		cmocka_unit_test(what_is_not_whole_never_holds),
 	};
 
