@@ -152,6 +152,7 @@ def spoil(sock):
         sock.setsockopt(socket.SOL_SOCKET, launchers.SO_PEEK_OFF, 3)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 12345)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
 @pytest.mark.parametrize("keepalive", [0, 90])

@@ -165,6 +165,13 @@ def test_no_mount_shows_outside():
         assert " shared:" not in own and " / /tmp " in own
 
 
+def test_without_mounts_of_its_own_it_changes_none():
+    """Nor how those of the launcher are shared: it is in there with it."""
+    with inside("wait", isolate=IPC | UTS) as session:
+        session.read_until(b"wait -\n")
+        assert " shared:" in session.launcher.proc("mountinfo")
+
+
 def test_proc_has_the_session_s_processes_only():
     answer = said("list=/proc", "link=/proc/self", "open=/proc/meminfo",
                   "open=/proc/1/environ")
@@ -346,3 +353,9 @@ def test_the_launcher_is_left_as_it_was():
 def test_more_processes_than_allowed_count_the_init():
     """One for the init, one for the service, and one more."""
     assert said("forks", limits=["rlimit=1:3"])["forks"] == ["1 EAGAIN"]
+
+
+def test_a_launch_needs_more_files_than_the_service_may_have():
+    """They are as few for its last steps only: what an init tells by is made,
+    and closed, before."""
+    assert said("files", limits=["rlimit=2:5"])["files"] == ["5 EMFILE"]

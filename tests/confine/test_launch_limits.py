@@ -162,6 +162,12 @@ def test_nice(nice):
         "done" if nice == -20 else "EACCES"]
 
 
+def test_without_nice_it_is_tcpmuxd_s():
+    with Launcher(words=["arg=probe"], preexec=lambda: os.nice(3)) as launcher:
+        with launcher.launch() as session:
+            assert parse_probe(session.read()[3:])["nice"] == ["3"]
+
+
 # --- chroot ------------------------------------------------------------------
 
 @pytest.fixture

@@ -77,6 +77,14 @@ def test_the_namespace_is_another_and_empty(network, kind, keys):
             assert session.client.recv(5) == b"words"
 
 
+def test_a_filter_that_only_says_it_was_entered_is_found_out(network):
+    with Launcher(**offline("full", network, syscalls="any"),
+                  in_child=["seccomp=0"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == [("filter", E.EPERM)]
+            assert session.read() == b""
+
+
 FAMILIES = [*range(2, 16), *range(17, 50), 2 | HIGH, 10 | HIGH, 17 | HIGH, -1]
 
 
