@@ -29,6 +29,7 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -502,9 +503,13 @@ class Stream(muxes.Log):
 
 
 class Ends:
-    """Which line has told of the end of whom, and whether it may."""
+    """Which line has told of the end of whom, and whether it may.
+
+    Lines are heard in the log's thread, clients expect them in their own.
+    """
 
     def __init__(self):
+        self._meeting = threading.Lock()
         self.expected = collections.defaultdict(collections.deque)
         self.told = collections.defaultdict(collections.deque)
         self.wrong, self.counts = [], collections.Counter()
@@ -527,18 +532,19 @@ class Ends:
 
     def _meet(self, key, word, expectation):
         """The n-th line of an address and port is its n-th connection's."""
-        told, expected = self.told[key], self.expected[key]
-        if word is not None:
-            told.append(word)
-        else:
-            expected.append(expectation)
-        while told and expected:
-            word, (kind, words) = told.popleft(), expected.popleft()
-            self.counts[kind, word] += 1
-            if word not in words:
-                self.wrong.append(f"{kind} {key}: '{word}' in the log")
-        if not told and not expected:
-            del self.told[key], self.expected[key]
+        with self._meeting:
+            told, expected = self.told[key], self.expected[key]
+            if word is not None:
+                told.append(word)
+            else:
+                expected.append(expectation)
+            while told and expected:
+                word, (kind, words) = told.popleft(), expected.popleft()
+                self.counts[kind, word] += 1
+                if word not in words:
+                    self.wrong.append(f"{kind} {key}: '{word}' in the log")
+            if not told and not expected:
+                del self.told[key], self.expected[key]
 
     def left(self):
         """Who had no line, and is not allowed to have none; lines of nobody."""
