@@ -3,8 +3,6 @@
  * against a look at each range; the longest there are; and whether the kernel
  * takes them.
  */
-#include "core/ban_program.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include <cmocka.h>
 
 #include "sys/socket_filter.h"
+#include "ban_run.h"
 #include "random.h"
 
 #define ROUNDS 1500
@@ -29,85 +28,6 @@ next_random(void)
 	static uint64_t random = 88172645463325252u;
 
 	return random_next(&random) * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-/* The network header as the program finds it: big-endian, this source. */
-static uint32_t
-load(enum addr_family family, uint64_t source, uint32_t offset)
-{
-	uint32_t at = offset - (uint32_t)SKF_NET_OFF;
-
-	if (family == ADDR_V4 && at == 12)
-		return (uint32_t)source;
-	if (family == ADDR_V6 && at == 8)
-		return (uint32_t)(source >> 32);
-	if (family == ADDR_V6 && at == 12)
-		return (uint32_t)source;
-	fail_msg("a load of something else, at %u", at);
-	return 0;
-}
-
-static bool
-holds(uint16_t code, uint32_t accumulator, uint32_t k)
-{
-	switch (BPF_OP(code)) {
-	case BPF_JGE:
-		return accumulator >= k;
-	case BPF_JGT:
-		return accumulator > k;
-	default:
-		fail_msg("no comparison of ours: %#x", code);
-		return false;
-	}
-}
-
-/* Whether a packet of this source is let through, whole. */
-static bool
-run(enum addr_family family, uint64_t source)
-{
-	uint32_t count, accumulator = 0, index = 0;
-	const struct sock_filter *code = ban_program_code(&program, &count);
-
-	for (uint32_t at = 0; at < count; at++) {
-		const struct sock_filter *here = &code[at];
-
-		switch (here->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			accumulator = load(family, source, here->k);
-			break;
-		case BPF_MISC | BPF_TAX:
-			index = accumulator;
-			break;
-		case BPF_MISC | BPF_TXA:
-			accumulator = index;
-			break;
-		case BPF_RET | BPF_K:
-			assert_true(here->k == 0 || here->k == UINT32_MAX);
-			return here->k != 0;
-		case BPF_JMP | BPF_JA:
-			at += here->k;
-			break;
-		default:
-			assert_int_equal(
-			    BPF_CLASS(here->code) | BPF_SRC(here->code),
-			    BPF_JMP | BPF_K);
-			at += holds(here->code, accumulator, here->k)
-			    ? here->jt
-			    : here->jf;
-			break;
-		}
-	}
-	fail_msg("it runs off its end");
-	return false;
-}
-
-static bool
-is_in(const struct ban_range *ranges, uint32_t count, uint64_t source)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (ranges[i].first <= source && source <= ranges[i].last)
-			return true;
-	return false;
 }
 
 /* A number to go on from: near, far, at the bounds of the halves. */
@@ -207,11 +127,12 @@ check_round(enum addr_family family, uint32_t most)
 	for (int i = 0; i < ASKED; i++) {
 		uint64_t source = asked_source(family, ranges, count);
 
-		if (run(family, source) == is_in(ranges, count, source))
+		if (ban_run(&program, family, source) ==
+		    ban_is_in(ranges, count, source))
 			fail_msg("IPv%d %llx of %u ranges is %s", family,
 			    (unsigned long long)source, count,
-			    is_in(ranges, count, source) ? "let in"
-							 : "dropped");
+			    ban_is_in(ranges, count, source) ? "let in"
+							     : "dropped");
 	}
 }
 
@@ -246,9 +167,9 @@ check_full(enum addr_family family, uint64_t first, uint64_t distance)
 	(void)ban_program_code(&program, &count);
 	assert_true(count <= BAN_PROGRAM_MAX);
 	for (uint32_t i = 0; i < BAN_RANGES_MAX; i++) {
-		assert_false(run(family, ranges[i].first));
-		assert_true(run(family, ranges[i].first - 1));
-		assert_true(run(family, ranges[i].last + 1));
+		assert_false(ban_run(&program, family, ranges[i].first));
+		assert_true(ban_run(&program, family, ranges[i].first - 1));
+		assert_true(ban_run(&program, family, ranges[i].last + 1));
 	}
 	assert_taken(family);
 }
