@@ -44,22 +44,27 @@ def _library():
 class Failing:
     """For preexec=: from here on these system calls fail.
 
-    bits: only where (argument, bits) are all set in that argument. Root keeps
-    the right to gain privileges, for others there is none to lose.
+    bits: only where (argument, bits) are all set in that argument. equal:
+    only where these arguments have these values, by their numbers. error=0:
+    they say 0. Root keeps the right to gain privileges, for others there is
+    none to lose.
     """
 
-    def __init__(self, *calls, error=errno.EPERM, bits=None):
+    def __init__(self, *calls, error=errno.EPERM, bits=None, equal=None):
         self._library = _library()
         self._filter = self._library.seccomp_init(_ALLOW)
         assert self._filter is not None
-        condition = None if bits is None else _Comparison(
-            bits[0], _MASKED_EQUAL, bits[1], bits[1])
+        wanted = [] if bits is None else [
+            _Comparison(bits[0], _MASKED_EQUAL, bits[1], bits[1])]
+        wanted += [_Comparison(number, _MASKED_EQUAL, 0xFFFFFFFF, value)
+                   for number, value in (equal or {}).items()]
+        conditions = (_Comparison * len(wanted))(*wanted)
         for call in calls:
             number = self._library.seccomp_syscall_resolve_name(call.encode())
             assert number >= 0, call
             self._check(self._library.seccomp_rule_add_array(
                 self._filter, _ERRNO | error, number,
-                0 if condition is None else 1, condition))
+                len(wanted), conditions))
 
     @staticmethod
     def _check(result):
