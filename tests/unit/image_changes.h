@@ -59,6 +59,7 @@ SERVICE_CHANGE(odd_syscalls, service->syscalls = 3)
 SERVICE_CHANGE(odd_network, service->network = 2)
 SERVICE_CHANGE(stdio, service->syscalls = IMAGE_SYSCALLS_STDIO)
 SERVICE_CHANGE(stdio_and_more, service->syscalls = IMAGE_SYSCALLS_STDIO;
+	       service->filesystem = 0;
 	       service->flags = IMAGE_SERVICE_NEW_PRIVILEGES)
 SERVICE_CHANGE(
     no_default_filter, build->global.filters[IMAGE_FILTER_DEFAULT].count = 0)
@@ -125,17 +126,29 @@ SERVICE_CHANGE(upper_name, service->name = small_text(build, "GIT"))
 SERVICE_CHANGE(no_name, service->name = small_text(build, ""))
 SERVICE_CHANGE(its_name, service->name = small_text(build, "rsync"))
 
-SERVICE_CHANGE(self_with_groups, service->flags = IMAGE_SERVICE_SELF;
-	       service->chroot = small_text(build, "");
-	       service->capabilities = 0)
-SERVICE_CHANGE(self_with_chroot, service->flags = IMAGE_SERVICE_SELF;
-	       service->capabilities = 0; service->groups.count = 0)
-SERVICE_CHANGE(self_with_capability, service->flags = IMAGE_SERVICE_SELF;
-	       service->chroot = small_text(build, "");
-	       service->groups.count = 0)
-SERVICE_CHANGE(self_with_isolate, service->flags = IMAGE_SERVICE_SELF;
-	       service->chroot = small_text(build, "");
-	       service->capabilities = 0; service->groups.count = 0)
+/* All that only root could give it is gone. */
+static void
+make_self(struct build *build, struct image_service *service)
+{
+	service->flags = IMAGE_SERVICE_SELF;
+	service->chroot = small_text(build, "");
+	service->capabilities = 0;
+	service->groups.count = 0;
+	service->isolate = 0;
+	service->filesystem = 0;
+}
+
+#define SELF_CHANGE(name, statement) \
+	SERVICE_CHANGE(name, make_self(build, service); statement)
+
+SELF_CHANGE(self_with_groups, service->groups.count = 3)
+SELF_CHANGE(self_with_chroot, service->chroot = small_text(build, "/srv"))
+SELF_CHANGE(self_with_capability, service->capabilities = 1)
+SELF_CHANGE(self_with_isolate, service->isolate = IMAGE_ISOLATE_UTS)
+SELF_CHANGE(
+    self_with_privileges, service->flags |= IMAGE_SERVICE_NEW_PRIVILEGES)
+SELF_CHANGE(self_with_all, service->flags |= IMAGE_SERVICE_CAPABILITIES_ALL)
+
 /* All that makes a trap of the first service. */
 static void
 make_trap(struct build *build, struct image_service *service)
@@ -283,11 +296,6 @@ SERVICE_CHANGE(on_none, service->on.bits[0] = 0)
 SERVICE_CHANGE(
     on_nowhere, service->on_place = ((struct image_place){ .line = 0 }))
 
-SERVICE_CHANGE(
-    self_with_privileges,
-    service->flags = IMAGE_SERVICE_SELF | IMAGE_SERVICE_NEW_PRIVILEGES;
-    service->chroot = small_text(build, ""); service->groups.count = 0;
-    service->capabilities = 0)
 SERVICE_CHANGE(
     gids_twice, ((uint32_t *)(void *)build->sections[IMAGE_GIDS].bytes)[1] = 4)
 SERVICE_CHANGE(gid_minus_one,
@@ -716,6 +724,8 @@ static const struct change changes[] = {
 	{ "upper case", upper_name, IMAGE_BAD_NAMES },
 	{ "no name", no_name, IMAGE_BAD_NAMES },
 	{ "the other's name", its_name, IMAGE_BAD_NAMES },
+	{ "self", make_self, IMAGE_OK },
+	{ "self, all capabilities", self_with_all, IMAGE_BAD_VALUE },
 	{ "self, groups", self_with_groups, IMAGE_BAD_VALUE },
 	{ "self, isolate", self_with_isolate, IMAGE_BAD_VALUE },
 	{ "self, chroot", self_with_chroot, IMAGE_BAD_VALUE },

@@ -164,6 +164,9 @@ extremes(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_true(rate_has(&bucket, &none, 0) &&
 		    rate_take(&bucket, &none, 0));
+	bucket = (struct rate_bucket){ .spent_parts = 0 };
+	assert_true(
+	    rate_has(&bucket, &none, 5) && rate_take(&bucket, &none, 5));
 	assert_true(rate_is_valid(&rate));
 	assert_true(rate_is_valid(&none));
 }
