@@ -57,6 +57,8 @@ def sorted_out():
             outcome, note = "excused", excused[site.name]
         elif outcome == "survived":
             note = f"{row['test']} of its tests; {site.text[:60]}"
+            if row["test"] == "none":
+                note = f"no test comes to it; {site.text[:60]}"
         else:
             note = row["test"] if row else ""
         lines[outcome].append(f"{site.name}\t{note}".rstrip())

@@ -160,7 +160,7 @@ class Reach:
     def __init__(self, path):
         self.path, self.lock = path, threading.Lock()
         self.seconds, self.tests = {}, collections.defaultdict(list)
-        self.files = set()
+        self.files, self.unmet = set(), collections.Counter()
         if path.exists():
             for line in path.read_text().splitlines():
                 self._know(*json.loads(line))
@@ -181,6 +181,7 @@ class Reach:
             return
         self.files.add(self.file(test))
         self.seconds[test] = seconds
+        self.unmet[self.file(test)] += -1 if names else 1
         for name in names if passed else ():
             self.tests[name].append(test)
 
@@ -195,6 +196,13 @@ class Reach:
         if not self.seconds or sites.is_built(site):
             return None
         return sorted(self.tests[site.name], key=self.seconds.get)
+
+    def is_blind(self, file):
+        """Is it not known where a file's tests come? Of most of them, or since
+        they run all at once.
+        """
+        return self.unmet[file] > 0 or \
+            "all_at_once" in (sites.ROOT / file).read_text()
 
     def shares(self, tests):
         """Some that are run together, as many as SHARES allows."""
@@ -327,7 +335,9 @@ class Runner:
         return re.findall(r"^(\S+\.py::.*) (?:FAILED|ERROR) +\[", text, re.M)
 
     def reaching(self, site):
-        """Tests that come to it, killers of its like first; and their time."""
+        """Tests that come to it, killers of its like first; and how long they
+        may take. At last those of the file's of which it is not known.
+        """
         tests = [test for test in self.what.reach.of(site) if "::" in test]
         before = self.what.results.before.get(site.name, "")
         function = ":".join(site.name.split(":")[:2])
@@ -337,8 +347,10 @@ class Runner:
         groups = [group for group in self.what.reach.shares(ordered)
                   if group[0]]
         self.left = len(ordered) - sum(len(group) for group, _ in groups)
-        self.count = len(ordered)
-        return [(group, 20 + seconds * SLOWNESS) for group, seconds in groups]
+        blind = [f"tests/{name}" for name in self.what.tests.get(site.file, ())
+                 if self.what.reach.is_blind(f"tests/{name}")]
+        return [(group, 20 + seconds * SLOWNESS) for group, seconds in groups
+                ] + [([name], FILE_SECONDS) for name in blind]
 
     def nodes(self, site):
         """Tests to try: killers of this one's like, then the mapped files."""
@@ -359,9 +371,10 @@ class Runner:
         if self.what.reach.of(site) is None or self.what.is_wide:
             groups = [(list(group), FILE_SECONDS)
                       for group in self.nodes(site) if group]
-            self.left, self.count = 0, len(groups)
+            self.left = 0
         else:
             groups = self.reaching(site)
+        self.groups = len(groups)
         bad = self.what.bad
         for group, seconds in groups:
             skipped = [f"--deselect={node}" for node in sorted(bad)]
@@ -420,7 +433,7 @@ class Runner:
 
     def tried(self, site):
         """Which tests it lived through."""
-        if self.what.reach.of(site) == []:
+        if self.groups == 0:
             return "none"
         is_all = self.what.is_wide or \
             self.what.reach.of(site) is not None and self.left == 0
