@@ -43,14 +43,26 @@ is_alone(const struct process *process)
 	return channel->peer == NULL && channel->first == NULL;
 }
 
-static void
+/* Whether anybody can still hear it. */
+static bool
 say(int fd, uint32_t step, uint32_t error)
 {
 	const struct status status = { .step = step, .error = error };
 	uint8_t bytes[STATUS_BYTES];
 
 	status_encode(bytes, &status);
-	(void)fuzz_write(fd, bytes, sizeof(bytes));
+	return fuzz_write(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes);
+}
+
+/* So for its launcher's channel. */
+static bool
+say_launched(const struct process *service)
+{
+	uint8_t bytes[LAUNCHED_BYTES];
+
+	launched_encode(bytes, service->session);
+	return channel_send(service->fds[0], bytes, sizeof(bytes), NULL, 0) ==
+	    0;
 }
 
 /* Its room is closed: it says so, and has its channel and nothing else. */
@@ -115,7 +127,7 @@ launcher_act(struct process *launcher)
 
 	kernel.current = launcher->pid;
 	if (launcher->step == 0) {
-		say(launcher->fds[1], STEP_NONE, 0);
+		(void)say(launcher->fds[1], STEP_NONE, 0);
 		(void)kernel_close(launcher->fds[1]);
 		launcher->step = 1;
 	}
@@ -141,21 +153,22 @@ answer_client(struct connection *client)
 			client->out[client->answered++] = (uint8_t)reply[i];
 }
 
-/* One step further: it says who it is, is ready, answers, is the program. */
+/*
+ * One step further: it says who it is, is ready, answers, is the program. Whom
+ * nobody hears any more has failed, and ends.
+ */
 void
 service_act(struct process *service)
 {
-	uint8_t bytes[LAUNCHED_BYTES];
+	bool is_heard = true;
 
 	kernel.current = service->pid;
 	switch (service->step++) {
 	case 0:
-		launched_encode(bytes, service->session);
-		(void)channel_send(
-		    service->fds[0], bytes, sizeof(bytes), NULL, 0);
+		is_heard = say_launched(service);
 		break;
 	case 1:
-		say(service->fds[2], STEP_REPLY, 0);
+		is_heard = say(service->fds[2], STEP_REPLY, 0);
 		break;
 	case 2:
 		answer_client(service->connection);
@@ -169,6 +182,8 @@ service_act(struct process *service)
 		break;
 	}
 	kernel.current = KERNEL_OUR_PID;
+	if (!is_heard)
+		process_end(service, 1 << 8);
 }
 
 void
@@ -176,7 +191,7 @@ service_fail(struct process *service, uint32_t step)
 {
 	kernel.current = service->pid;
 	if (service->step < 4)
-		say(service->fds[2], step % STEP_COUNT, EACCES);
+		(void)say(service->fds[2], step % STEP_COUNT, EACCES);
 	kernel.current = KERNEL_OUR_PID;
 	process_end(service, 1 << 8);
 }
