@@ -282,9 +282,10 @@ ROOM_STEPS = {
 def test_room_that_cannot_be_closed(netns, call):
     """Rather than run a parser with less around it, it does not start."""
     event, step = ROOM_STEPS[call]
-    # Else the loader could not make the filter of a service.
-    status, lines = run_to_end(a_policy("syscalls any"), netns=netns(),
-                               preexec=Failing(call))
+    # Nothing to launch: a launcher could fail of it, and be told of, first.
+    status, lines = run_to_end(
+        policy(service("bait", "trap", user=False), port=PORT),
+        netns=netns(), preexec=Failing(call))
     assert status == ROOM and served_nothing(lines)
     failed = [line for line in lines if line.get("event") == event]
     assert failed and failed[0]["level"] == "error", texts(lines)
