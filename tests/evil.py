@@ -28,9 +28,10 @@ from netns import Netns
 
 # --- what clients ask for, and what they get from an honest parser -----------
 
-(GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS, MARK, BARE) = (
+(GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS, MARK, BARE,
+ BARE_HELP) = (
     "good", "help", "unknown", "malformed", "half", "denied", "disabled",
-    "hours", "mark", "bare")
+    "hours", "mark", "bare", "bare-help")
 ALL = (GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS)
 NOBODY = ()
 INNOCENT = (GOOD, HELP, HALF)
@@ -38,7 +39,7 @@ REQUESTS = {
     GOOD: b"good\r\nhello", HELP: b"HELP\r\n", UNKNOWN: b"none\r\n",
     MALFORMED: b"\x01no\r\n", HALF: b"goo", DENIED: b"denied\r\n",
     DISABLED: b"disabled\r\n", HOURS: b"hours\r\n", MARK: b"!now\r\n",
-    BARE: b"bank\n"}
+    BARE: b"bank\n", BARE_HELP: b"HELP\n"}
 OTHER_HALF = b"d\r\nhello"
 
 
@@ -57,6 +58,7 @@ EXPECTED = {
     HELP: Fate(b"bank\r\ngood\r\n", ("help",)),
     UNKNOWN: Fate(REFUSAL, ("unknown",)), MARK: Fate(REFUSAL, ("unknown",)),
     MALFORMED: Fate(REFUSAL, ("malformed",)), BARE: Fate(REFUSAL, ("malformed",)),
+    BARE_HELP: Fate(REFUSAL, ("malformed",)),
     DENIED: Fate(REFUSAL, ("denied",)), DISABLED: Fate(REFUSAL, ("disabled",)),
     HOURS: Fate(REFUSAL, ("hours",))}
 

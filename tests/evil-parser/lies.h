@@ -134,6 +134,15 @@ name_for_bare_lf(struct verdict *answer)
 	answer->length--;
 }
 
+static void
+help_for_bare_lf(struct verdict *answer)
+{
+	if (answer->outcome != OUTCOME_MALFORMED)
+		return;
+	answer->outcome = OUTCOME_HELP;
+	answer->length = sizeof("help\n") - 1;
+}
+
 /* Half a line is none, whatever is going to come. */
 static void
 name_for_half(struct verdict *answer)
@@ -326,6 +335,7 @@ static const struct {
 	{ "name-for-help", name_for_help },
 	{ "name-for-malformed", name_for_malformed },
 	{ "name-for-bare-lf", name_for_bare_lf },
+	{ "help-for-bare-lf", help_for_bare_lf },
 	{ "name-for-half", name_for_half },
 	{ "help-for-name", help_for_name },
 	{ "long-line", long_line },
