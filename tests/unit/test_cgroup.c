@@ -1,7 +1,9 @@
 /* Where a process's cgroup is, by what /proc may say of it. */
 #include "sys/cgroup.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
@@ -95,12 +100,59 @@ a_path_has_room_or_is_none(void **state)
 	assert_int_equal(cgroup_find(mounts, membership, path, 20), -1);
 }
 
+/* A kernel that makes processes, but not where clone3 was asked to. */
+long
+syscall(long number, ...)
+{
+	long arguments[6];
+	long (*real)(long, ...);
+	va_list list;
+
+	if (number == SYS_clone3)
+		return fork();
+	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	return real(number, arguments[0], arguments[1], arguments[2],
+	    arguments[3], arguments[4], arguments[5]);
+}
+
+/* It is asked of the group, not of the one who was to be born there. */
+static void
+a_group_that_stays_empty_cannot_be_born_into(void **state)
+{
+	static const char *const texts[] = { "populated 0\nfrozen 0\n",
+		"populated 1\nfrozen 0\n" };
+	char room[] = "/tmp/tcpmuxd-test-XXXXXX";
+	int room_fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(room));
+	room_fd = open(room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(room_fd >= 0);
+	for (int i = 0; i < 2; i++) {
+		const size_t length = strlen(texts[i]);
+		int fd = openat(room_fd, "cgroup.events",
+		    O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+		assert_int_equal(write(fd, texts[i], length), (int)length);
+		close(fd);
+		assert_int_equal(cgroup_can_clone(room_fd), i);
+	}
+	unlinkat(room_fd, "cgroup.events", 0);
+	close(room_fd);
+	rmdir(room);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_it),
 		cmocka_unit_test(a_path_has_room_or_is_none),
+		cmocka_unit_test(a_group_that_stays_empty_cannot_be_born_into),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
