@@ -176,15 +176,15 @@ DEEDS = {
     ("keeper", "set-mark"): Deed(None, NOBODY),
     ("keeper", "set-offset"): Deed(None, NOBODY),
     ("keeper", "set-nonblocking"): Deed(None, NOBODY),
-    # deaths: whoever was alone with it is refused
+    # deaths: whoever was alone with a new one, or with two, is refused
     ("mortal", "asked-fault"): Deed(death(signal=11), ALL, CRASHED),
     ("mortal", "asked-zero"): Deed(death(status=0), ALL, CRASHED),
     ("mortal", "asked-three"): Deed(death(status=3), ALL, CRASHED),
     ("mortal", "closed-fault"): Deed(death(signal=11), ALL, CRASHED),
     ("mortal", "closed-zero"): Deed(death(status=0), ALL, CRASHED),
-    # with its answer given, nobody is
-    ("mortal", "answered-fault"): Deed(death(signal=11, batch=0), NOBODY),
-    ("mortal", "answered-zero"): Deed(death(status=0, batch=0), NOBODY),
+    # with its answer given, nobody is; who came next may be with it already
+    ("mortal", "answered-fault"): Deed(death(signal=11), NOBODY),
+    ("mortal", "answered-zero"): Deed(death(status=0), NOBODY),
 }
 
 # The same from inside: by the parser that ships, in its room.
@@ -206,7 +206,7 @@ INSIDE = {
     ("rider", "asked-zero"): Deed(death(status=0), ALL, CRASHED),
     ("rider", "asked-three"): Deed(death(status=3), ALL, CRASHED),
     ("rider", "closed-zero"): Deed(death(status=0), ALL, CRASHED),
-    ("rider", "answered-zero"): Deed(death(status=0, batch=0), NOBODY),
+    ("rider", "answered-zero"): Deed(death(status=0), NOBODY),
     # whatever else it tries, the filter ends it
     **{("rider", how): Deed(death(signal=int(signal.SIGSYS)), ALL, CRASHED)
        for how in ("write", "send", "take", "read", "shutdown", "set-linger",

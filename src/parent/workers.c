@@ -139,7 +139,6 @@ who_is_alone(struct parent *parent, const struct worker *worker)
 	return session->generation == entry->generation ? session : NULL;
 }
 
-/* A parser died of it, or two were killed for it. */
 static void
 refuse_crasher(
     struct parent *parent, struct session *session, bool is_penalised)
@@ -150,22 +149,36 @@ refuse_crasher(
 }
 
 /*
- * Who was alone when its worker was convicted comes after all others. When a
- * second one was, it is what the two have in common, and would cost worker
+ * Who was alone when its worker ended comes after all others. When a second
+ * one did, it is what the two have in common, and would cost worker
  * after worker. That they were silent can be for want of processors: then it
  * is refused, and that is all.
  */
 static void
-shun(struct parent *parent, const struct worker *worker,
-    enum violation violation)
+shun(struct parent *parent, const struct worker *worker, bool is_penalised)
 {
 	struct session *session = who_is_alone(parent, worker);
 
 	if (session == NULL)
 		return;
 	if (session->is_shunned)
-		refuse_crasher(parent, session, violation != VIOLATION_SILENCE);
+		refuse_crasher(parent, session, is_penalised);
 	session->is_shunned = true;
+}
+
+/*
+ * A worker that had nobody before died of who was alone with it; another one
+ * may have died of one of those.
+ */
+static void
+blame(struct parent *parent, const struct worker *worker)
+{
+	struct session *session = who_is_alone(parent, worker);
+
+	if (session != NULL && worker->verdicts == 0)
+		refuse_crasher(parent, session, true);
+	else
+		shun(parent, worker, true);
 }
 
 static void
@@ -191,7 +204,7 @@ workers_convict(
 	log_number("batch", worker->batch_count);
 	log_end();
 	penalty_wipe(parent, worker);
-	shun(parent, worker, violation);
+	shun(parent, worker, violation != VIOLATION_SILENCE);
 	put_down(parent, worker);
 	workers_back_off(parent);
 }
@@ -342,7 +355,6 @@ workers_reap(
     struct parent *parent, pid_t pid, int status, const struct rusage *usage)
 {
 	struct worker *worker = NULL;
-	struct session *session;
 	bool is_own_doing;
 
 	for (uint32_t i = 0; i < parent->workers.capacity; i++)
@@ -364,9 +376,7 @@ workers_reap(
 	if (is_own_doing) {
 		workers_back_off(parent);
 		penalty_wipe(parent, worker);
-		session = who_is_alone(parent, worker);
-		if (session != NULL)
-			refuse_crasher(parent, session, true);
+		blame(parent, worker);
 	}
 	worker_take_back(parent, worker, true);
 	if (worker->channel_fd >= 0)

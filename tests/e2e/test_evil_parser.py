@@ -19,8 +19,8 @@ import pytest
 
 import mux as muxes
 from evil import (BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN, WAITS,
-                  Deed, Evil, all_at_once, bystanders, cases_of, run_deed,
-                  violation)
+                  Deed, Evil, all_at_once, bystanders, cases_of, death,
+                  run_deed, violation)
 from mux import IS_ROOT, OK
 
 SO_ATTACH_FILTER = 26
@@ -61,6 +61,16 @@ def costly(evil):
     evil.mux.wait_log("shut-out", reason="penalty", addr=marked.addr)
 
 
+def outlived(evil):
+    """What a parser dies of may have been with it before: who is alone with it
+    then is asked about once more, and no worse off."""
+    evil.come(MARK)
+    evil.expect(EXPECTED)
+    evil.come(GOOD)
+    evil.expect(EXPECTED)
+    evil.assert_clean(Deed(death(signal=signal.SIGSEGV.value, batch=1)))
+
+
 def lenient(request):
     """The client did send what the parser says; its listener takes no LF."""
     def ask(evil):
@@ -95,6 +105,7 @@ def gone(evil):
 SPECIAL = {("gone", "keeper", "set-linger"): (gone, "timeout 5s"),
            ("marked", "talker", "nothing"): (hanging, "timeout 20s"),
            ("marked", "liar", "slot"): (costly, "timeout 30s"),
+           ("marked", "mortal", "next-fault"): (outlived, "timeout 5s"),
            ("once", "liar", "name-for-bare-lf"): (lenient(BARE), "timeout 5s"),
            ("once", "liar", "help-for-bare-lf"): (lenient(BARE_HELP),
                                                   "timeout 5s")}

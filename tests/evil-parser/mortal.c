@@ -41,6 +41,7 @@ int
 main(void)
 {
 	static struct batch batch;
+	bool is_doomed = false;
 
 	evil_enter(&evil);
 	if (is_at("start-") && !evil.is_first)
@@ -52,6 +53,8 @@ main(void)
 		bool is_due;
 
 		evil_receive(&evil, &batch);
+		if (is_doomed)
+			die();
 		is_due = evil_is_due(&evil, &batch);
 		if (is_due && is_at("asked-"))
 			die();
@@ -61,5 +64,6 @@ main(void)
 		evil_answer(&batch);
 		if (is_due && is_at("answered-"))
 			die();
+		is_doomed = is_due && is_at("next-");
 	}
 }
