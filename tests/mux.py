@@ -222,6 +222,13 @@ def comm(pid):
     return _stat(pid)[0]
 
 
+def leads(pid):
+    """Is it there, and the leader of its session?"""
+    with contextlib.suppress(OSError):
+        return os.getsid(pid) == pid
+    return False
+
+
 def children(pid):
     """The pids of its living children."""
     found = []
@@ -239,6 +246,26 @@ def descendants(pid):
     for child in children(pid):
         found += [child, *descendants(child)]
     return found
+
+
+@contextlib.contextmanager
+def traced(pid, trace, *words):
+    """The process under strace, with these options, writing to trace."""
+    if not IS_ROOT:
+        pytest.skip("only root can trace an undumpable process")
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    with subprocess.Popen(["strace", "-o", str(trace), *words, "-p",
+                           str(pid)], stderr=subprocess.PIPE,
+                          text=True) as tracer:
+        try:
+            first = tracer.stderr.readline()
+            if "attached" not in first:
+                pytest.skip(f"cannot trace here: {first.strip()}")
+            yield
+        finally:
+            tracer.terminate()
+            tracer.wait(10)
 
 
 def _start_time(pid):
@@ -481,16 +508,18 @@ class Mux:
         return children(self.pid)
 
     def parsers(self):
-        return self._named(PARSER_COMM)
+        return self.named(PARSER_COMM)
 
     def launchers(self):
-        return self._named(LAUNCHER_COMM)
+        """Each leads a session; its children are called so until they exec."""
+        return [pid for pid in self.named(LAUNCHER_COMM) if leads(pid)]
 
-    def _named(self, name):
+    def named(self, *names):
+        """The processes below it that are called so; some end meanwhile."""
         found = []
         for pid in descendants(self.pid):
             with contextlib.suppress(OSError):
-                if comm(pid) == name:
+                if comm(pid) in names:
                     found.append(pid)
         return found
 

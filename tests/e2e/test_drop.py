@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, PARSER_COMM, comm, eventually,
+from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, eventually,
                  policy, service)
 
 pytestmark = pytest.mark.skipif(
@@ -203,7 +203,7 @@ def test_what_a_liar_said_is_taken_out_of_the_filter(mux_of):
     with knock(mux, "127.0.0.2") as sock:
         assert mux.request("cat", b"x", **GOOD) == (OK, b"x")
         assert state_of(sock) == SYN_SENT
-        parser, = [pid for pid in mux.children() if comm(pid) == PARSER_COMM]
+        parser, = mux.parsers()
         os.kill(parser, signal.SIGSTOP)
         assert mux.request("cat", b"x", **GOOD) == (OK, b"x")
         mux.wait_log("violation", reason="silence")

@@ -400,7 +400,7 @@ def test_stderr_that_floods_holds_nobody_up(mux_factory):
     assert len(mux.logs("stderr", since=mark)) > 100
     for sock in floods:
         sock.close()
-    flooding = [pid for pid in mux.children() if comm(pid) in ("yes", "sh")]
+    flooding = mux.named("yes", "sh")
     assert len(flooding) == 3
     for pid in flooding:
         os.kill(pid, signal.SIGKILL)
@@ -601,8 +601,7 @@ def slice_ns(pid):
 def test_who_is_waited_for_asks_for_short_slices(mux_factory):
     """Beside a flood, or whoever else computes; and no service inherits it."""
     mux = mux_factory(service("cat", "exec /bin/cat", "stderr null"))
-    parsers = [pid for pid in descendants(mux.pid)
-               if comm(pid).startswith("tcpmuxd-parser"[:15])]
+    parsers = mux.parsers()
     assert parsers
     for pid in [mux.pid, *parsers]:
         assert slice_ns(pid) == 100_000

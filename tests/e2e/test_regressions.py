@@ -8,7 +8,6 @@ Programs that cannot be executed are in test_unexecutable.py.
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ import pytest
 
 from clients import Ask, wave
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
-                 run_tcpmuxd, policy, service, splits)
+                 run_tcpmuxd, policy, service, splits, traced)
 
 CAT = "exec /bin/cat"
 STATUS = "exec /bin/cat /proc/self/status"
@@ -381,26 +380,6 @@ def test_debian_xinetd_no_name_service_is_even_there(mux):
             pytest.skip("only root sees the maps of an undumpable process")
         assert not [line for line in maps.splitlines()
                     if "libnss" in line or "libresolv" in line]
-
-
-@contextlib.contextmanager
-def traced(pid, trace, *words):
-    """The process under strace, with these options, writing to trace."""
-    if not IS_ROOT:
-        pytest.skip("only root can trace an undumpable process")
-    if shutil.which("strace") is None:
-        pytest.skip("no strace")
-    with subprocess.Popen(["strace", "-o", str(trace), *words, "-p",
-                           str(pid)], stderr=subprocess.PIPE,
-                          text=True) as tracer:
-        try:
-            first = tracer.stderr.readline()
-            if "attached" not in first:
-                pytest.skip(f"cannot trace here: {first.strip()}")
-            yield
-        finally:
-            tracer.terminate()
-            tracer.wait(10)
 
 
 def test_debian_xinetd_parent_connects_nowhere(mux, tmp_path):
