@@ -63,7 +63,9 @@ def _ip(*words):
 
 
 def _sweep():
-    """Remove, once a process, what killed processes have left."""
+    """Remove, once a process, what killed processes have left; also one that
+    had our pid, in a pid namespace whose number ours has now.
+    """
     global _swept
     if _swept:
         return
@@ -73,7 +75,8 @@ def _sweep():
         words = name.split("-")
         if len(words) != 4 or words[:2] != [PREFIX, _pids]:
             continue
-        if not os.path.exists(f"/proc/{words[2]}"):
+        if (words[2] == str(os.getpid()) or
+                not os.path.exists(f"/proc/{words[2]}")):
             with contextlib.suppress(OSError):
                 _ip("netns", "del", name)
 
