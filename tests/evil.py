@@ -29,9 +29,9 @@ from netns import Netns
 # --- what clients ask for, and what they get from an honest parser -----------
 
 (GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS, MARK, BARE,
- BARE_HELP) = (
+ BARE_HELP, URGENT) = (
     "good", "help", "unknown", "malformed", "half", "denied", "disabled",
-    "hours", "mark", "bare", "bare-help")
+    "hours", "mark", "bare", "bare-help", "urgent")
 ALL = (GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS)
 NOBODY = ()
 INNOCENT = (GOOD, HELP, HALF)
@@ -39,8 +39,9 @@ REQUESTS = {
     GOOD: b"good\r\nhello", HELP: b"HELP\r\n", UNKNOWN: b"none\r\n",
     MALFORMED: b"\x01no\r\n", HALF: b"goo", DENIED: b"denied\r\n",
     DISABLED: b"disabled\r\n", HOURS: b"hours\r\n", MARK: b"!now\r\n",
-    BARE: b"bank\n", BARE_HELP: b"HELP\n"}
+    BARE: b"bank\n", BARE_HELP: b"HELP\n", URGENT: b"none\r\n"}
 OTHER_HALF = b"d\r\nhello"
+URGENT_AT = 2  # where a peek stops; the evil ones do not look again behind it
 
 
 class Fate(NamedTuple):
@@ -58,7 +59,7 @@ EXPECTED = {
     HELP: Fate(b"bank\r\ngood\r\n", ("help",)),
     UNKNOWN: Fate(REFUSAL, ("unknown",)), MARK: Fate(REFUSAL, ("unknown",)),
     MALFORMED: Fate(REFUSAL, ("malformed",)), BARE: Fate(REFUSAL, ("malformed",)),
-    BARE_HELP: Fate(REFUSAL, ("malformed",)),
+    BARE_HELP: Fate(REFUSAL, ("malformed",)), URGENT: Fate(REFUSAL, ("stalled",)),
     DENIED: Fate(REFUSAL, ("denied",)), DISABLED: Fate(REFUSAL, ("disabled",)),
     HOURS: Fate(REFUSAL, ("hours",))}
 
@@ -248,7 +249,7 @@ class Evil:
     """A mux with an evil parser, and what its clients were answered."""
 
     def __init__(self, program, how, when="", netns=None, port=1,
-                 parser=("timeout 5s",), **policy):
+                 parser=("timeout 5s",), listen=(LOCAL4,), **policy):
         self.dir = tempfile.mkdtemp(prefix="tcpmuxd-evil-")
         os.chmod(self.dir, 0o755)
         self.program = shutil.copy(
@@ -267,7 +268,7 @@ class Evil:
             muxes.service("denied", rob, allow="192.0.2.1"),
             muxes.service("disabled", rob, head="disabled"),
             muxes.service("hours", rob, far_hours()),
-            port=port, listen=(LOCAL4,),
+            port=port, listen=listen,
             parser=(f"program {self.program}", *parser), **policy),
             netns=netns, port=port)
         self.descriptors = self.mux.fd_count()
@@ -303,7 +304,11 @@ class Evil:
         client = Client(kind, sock, source, sock.getsockname()[1],
                         time.monotonic())
         self.clients.append(client)
-        sock.sendall(REQUESTS[kind])
+        text = REQUESTS[kind]
+        if kind == URGENT:
+            sock.send(text[:URGENT_AT + 1], socket.MSG_OOB)
+            text = text[URGENT_AT + 1:]
+        sock.sendall(text)
         return client
 
     def ask(self, *kinds):

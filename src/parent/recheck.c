@@ -83,10 +83,11 @@ compare(const struct parent *parent, const struct session *session,
 	got = recv(session->fd, line, length, MSG_PEEK | MSG_DONTWAIT);
 	if (got < 0 && errno != EAGAIN)
 		return COMPARISON_GONE;
-	if (got == (ssize_t)length && is_line(line, length, name, name_length))
-		return COMPARISON_SAME;
-	if (got <= 0 || got == (ssize_t)length ||
-	    count_queued(session) < (int)length ||
+	if (got == (ssize_t)length)
+		return is_line(line, length, name, name_length)
+		    ? COMPARISON_SAME
+		    : COMPARISON_DIFFERENT;
+	if (got <= 0 || count_queued(session) < (int)length ||
 	    !name_begins_line(line, (size_t)got, name, name_length))
 		return COMPARISON_DIFFERENT;
 	return COMPARISON_SAME;

@@ -18,10 +18,10 @@ import time
 import pytest
 
 import mux as muxes
-from evil import (BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN, WAITS,
-                  Deed, Evil, all_at_once, bystanders, cases_of, death,
-                  run_deed, violation)
-from mux import IS_ROOT, OK
+from evil import (BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN,
+                  URGENT, WAITS, Deed, Evil, all_at_once, bystanders, cases_of,
+                  death, run_deed, violation)
+from mux import IS_ROOT, LOCAL4, OK
 
 SO_ATTACH_FILTER = 26
 
@@ -71,12 +71,12 @@ def outlived(evil):
     evil.assert_clean(Deed(death(signal=signal.SIGSEGV.value, batch=1)))
 
 
-def lenient(request):
-    """The client did send what the parser says; its listener takes no LF."""
+def told(kind, reason):
+    """Of this one client, once; it gets what an honest parser gives."""
     def ask(evil):
-        evil.ask(request)
+        evil.ask(kind)
         evil.expect(EXPECTED)
-        evil.assert_clean(Deed(violation("line")))
+        evil.assert_clean(Deed(violation(reason)))
     return ask
 
 
@@ -102,13 +102,19 @@ def gone(evil):
     client.sock.close()
 
 
-SPECIAL = {("gone", "keeper", "set-linger"): (gone, "timeout 5s"),
-           ("marked", "talker", "nothing"): (hanging, "timeout 20s"),
-           ("marked", "liar", "slot"): (costly, "timeout 30s"),
-           ("marked", "mortal", "next-fault"): (outlived, "timeout 5s"),
-           ("once", "liar", "name-for-bare-lf"): (lenient(BARE), "timeout 5s"),
-           ("once", "liar", "help-for-bare-lf"): (lenient(BARE_HELP),
-                                                  "timeout 5s")}
+LENIENT = {"listen": (f"{LOCAL4} lenient-lf",)}
+SPECIAL = {
+    ("gone", "keeper", "set-linger"): (gone, {}),
+    ("marked", "talker", "nothing"): (hanging, {"parser": ("timeout 20s",)}),
+    ("marked", "liar", "slot"): (costly, {"parser": ("timeout 30s",)}),
+    ("marked", "mortal", "next-fault"): (outlived, {}),
+    # The client did send what the parser says; its listener takes no LF.
+    ("once", "liar", "name-for-bare-lf"): (told(BARE, "line"), {}),
+    ("once", "liar", "help-for-bare-lf"): (told(BARE_HELP, "line"), {}),
+    # Nor does one that takes it take any length.
+    ("once lenient", "liar", "long-line"): (told(GOOD, "line"), LENIENT),
+    # As long as the parser says, and what a peek sees of it is not that line.
+    ("once urgent", "liar", "name-for-half"): (told(URGENT, "mismatch"), {})}
 CASES = [*SPECIAL, *(case for case in cases_of(DEEDS)
                      if case not in SPECIAL)]
 
@@ -118,8 +124,8 @@ def run(case, **place):
         run_deed(case, DEEDS, **place)
         return
     mode, *key = case
-    act, timeout = SPECIAL[case]
-    with Evil(*key, mode, parser=(timeout,), **place) as evil:
+    act, how = SPECIAL[case]
+    with Evil(*key, mode.split()[0], **how, **place) as evil:
         act(evil)
 
 

@@ -44,8 +44,10 @@ def test_a_client_that_is_gone_is_no_parser_s_lie(failing, where):
     assert not mux.logs("violation")
 
 
-def test_a_line_that_did_not_come_is_one(failing):
-    mux = failing(COMPARE, errno.EAGAIN)
+@pytest.mark.parametrize("error", [errno.EAGAIN, 0], ids=["nothing", "end"])
+def test_a_line_that_did_not_come_is_one(failing, error):
+    """Even if it comes right behind: then it is there to be taken out."""
+    mux = failing(COMPARE, error)
     assert mux.raw(LINE, half_close=False) == REFUSAL
     mux.wait_log("violation", reason="mismatch")
     others_are_served(mux)

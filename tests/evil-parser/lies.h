@@ -143,12 +143,12 @@ help_for_bare_lf(struct verdict *answer)
 	answer->length = sizeof("help\n") - 1;
 }
 
-/* Half a line is none, whatever is going to come. */
+/* Half a line is none, even if it is going to be this one. */
 static void
 name_for_half(struct verdict *answer)
 {
 	if (answer->outcome == OUTCOME_MORE)
-		claim_name(answer, 0);
+		claim_name(answer, index_of("good"));
 }
 
 static void
