@@ -245,6 +245,19 @@ def test_a_hard_limit_that_stays_where_it_was_is_found_out():
     assert failed_step("prlimit64@0=0", keys) == ("rlimits", E.EPERM)
 
 
+def test_a_directory_of_the_same_number_is_not_the_same(place):
+    """File systems of a kind number their roots alike."""
+    root = f"{place.directory}/root"
+    os.mkdir(root)
+    under = ["unshare", "-m", "sh", "-ec", f"""
+        mount -t tmpfs none {root} && mkdir {root}/other
+        mount -t tmpfs none {root}/other
+        test "$(stat -c %i {root})" = "$(stat -c %i {root}/other)"
+        exec "$@" """, "sh"]
+    keys = {"under": under, "chroot": root, "chdir": "/other"}
+    assert failed_step("chdir=0", keys) == ("chdir", E.EPERM)
+
+
 def test_who_cannot_tell_the_parent_goes_no_further():
     """It would take the client for refused, who is served."""
     with launchers_for({}, [f"write={E.EPROTO}"]) as launcher:
@@ -467,6 +480,8 @@ def test_a_large_program_is_looked_at_where_its_headers_are(place):
     assert refused_program(place("moved", bytes(moved) + headers)) is None
     assert refused_program(
         place("cut", bytes(moved) + headers[:-1])) == E.ENOEXEC
+    assert refused_program(place("moved", bytes(moved) + headers),
+                           in_child=[f"pread64@1={E.EIO}"]) == E.EIO
 
 
 def test_scripts_of_scripts(place):
@@ -623,6 +638,14 @@ def test_a_kernel_whose_landlock_has_no_scopes_has_a_domain_all_the_same():
 def test_a_domain_without_scopes_is_made_or_is_an_end(call):
     with Launcher(in_launcher=[OLD_LANDLOCK, f"{call}={E.EPROTO}"]) as launcher:
         assert launcher.failed == ("landlock", E.EPROTO)
+
+
+def test_without_memory_for_rulesets_there_is_no_launcher():
+    """Where a launch's child notes which one it had to make itself."""
+    with Launcher(words=["read=/usr"],
+                  in_launcher=[f"mmap@1={E.ENOMEM}"]) as launcher:
+        assert launcher.failed == ("landlock", E.ENOMEM)
+        assert launcher.ended()[0] == 1
 
 
 def test_a_kernel_without_landlock_launches_without():

@@ -16,7 +16,9 @@ PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_SECUREBITS = 4, 1, 28
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
 PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_SECUREBITS = 2, 3, 27
 PR_GET_NO_NEW_PRIVS = 39
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 F_GET_SEALS = 1034
+PROT_READ, MAP_PRIVATE, MAP_POPULATE = 0x1, 0x2, 0x8000
 
 # The call that a step needs, and the step.
 FAILING = [
@@ -24,7 +26,7 @@ FAILING = [
     ("getsockopt", "descriptors"),
     (f"prctl,{PR_SET_DUMPABLE}", "dumpable"),
     ("fcntl,4", "descriptors"),
-    ("mmap", "names"),
+    (f"mmap,0,-,{PROT_READ},{MAP_PRIVATE | MAP_POPULATE}", "names"),
     ("socket", "descriptors"),
     ("setns", "namespaces"),
     ("statfs", "root"),
@@ -36,6 +38,7 @@ FAILING = [
     (f"prctl,{PR_SET_SECUREBITS}", "securebits"),
     ("setresuid", "uid"),
     ("capset", "capabilities"),
+    (f"prctl,{PR_CAP_AMBIENT},{PR_CAP_AMBIENT_CLEAR_ALL}", "capabilities"),
     (f"prctl,{PR_SET_NO_NEW_PRIVS}", "no-new-privs"),
     ("landlock_restrict_self", "landlock"),
     ("getresuid", "verify"),
@@ -140,6 +143,17 @@ def test_a_group_that_it_cannot_have_back_is_not_its_own_either():
     """Nobody's like root's: only a look at the ids tells."""
     step, error = failed_step(words=["setpriv", "--regid=5", "--clear-groups"],
                               failures=["setresgid=0"])
+    assert (step, error) == ("verify", E.EPERM)
+
+
+def test_a_capability_that_does_not_make_root_is_found_as_well():
+    """Of somebody who cannot have root's ids anyway: only a look tells."""
+    keep = "+sys_admin"  # which lays on the filter, and no more
+    step, error = failed_step(
+        kind="reduced", uid=NOBODY, words=[
+            "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+            "--clear-groups", "--inh-caps", keep, "--ambient-caps", keep],
+        failures=["capset=0"])
     assert (step, error) == ("verify", E.EPERM)
 
 

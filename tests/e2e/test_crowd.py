@@ -14,7 +14,7 @@ import pytest
 
 from load import Load, assert_all_answered, run_load, status
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
-                 service)
+                 policy, service)
 
 CAT = service("cat", "exec /bin/cat")
 NAMES = "cat\\r\\n"
@@ -177,6 +177,37 @@ def test_the_refused_may_linger_but_not_crowd(mux_factory):
     for sock in socks:
         assert sock.recv(100) == REFUSAL
         sock.close()
+
+
+def test_who_finds_no_place_at_all_is_shut_out(mux_factory):
+    """Sessions of a policy that let four run still do, and the next one lets
+    four wait: then there are more of both than there are places."""
+    few, many = ("allow any", "pending 1", "sessions 4"), (
+        "allow any", "pending 4", "sessions 1")
+    mux = mux_factory(CAT, listen=(LOCAL4,), admission=few)
+    running = [mux.connect(source=f"127.40.0.{i + 1}") for i in range(4)]
+    for sock in running:
+        sock.sendall(b"cat\r\n")
+        assert sock.recv(3) == OK
+    mux.reload(policy(CAT, listen=(LOCAL4,), port=mux.port, admission=many))
+    assert status(mux)["free"] == LINGERING_MOST + 1
+    lingering = []
+    while status(mux)["free"] > 1:
+        for i in range(len(lingering), len(lingering) + status(mux)["free"] - 1):
+            lingering.append(mux.connect(
+                source=f"127.30.{i // 200}.{i % 200 + 1}"))
+            lingering[-1].sendall(b"none\r\n")
+            assert lingering[-1].recv(100) == REFUSAL
+    waiting = half_open(mux, "127.41.0.1")
+    eventually(lambda: status(mux)["free"] == 0)
+    with contextlib.suppress(ConnectionResetError):
+        assert half_open(mux, "127.41.0.2").recv(100) == b""
+    mux.wait_log("shut-out", reason="full", addr="127.41.0.2")
+    for sock in running + lingering:
+        sock.close()
+    eventually(lambda: status(mux)["running"] == 0)
+    waiting.sendall(b"t\r\nhello")
+    assert converse(waiting) == OK + b"hello"
 
 
 def test_who_may_not_linger_has_an_end_and_no_reset(mux_factory):

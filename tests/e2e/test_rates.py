@@ -189,9 +189,11 @@ def test_exempt_from_rates_and_penalties(mux_of, exempt):
 def test_what_the_exempt_do_is_held_against_nobody(mux_of):
     """Not against the rest of their source either, which is not exempt."""
     mux = mux_of("count-by /24 /64", "rate 1/h burst 1", *SHUT_AT_ONCE,
-                 services=SERVICES, exempt=("127.0.0.2",))
+                 "penalty unknown 1m", services=SERVICES,
+                 exempt=("127.0.0.2",))
     for _ in range(5):
         offend_trap(mux, source="127.0.0.2")
+        offend_unknown(mux, source="127.0.0.2")  # on a parser's word
     assert is_served(mux, source="127.0.0.3")
     assert_shut_out(mux, "rate", source="127.0.0.4")
     assert is_served(mux, source="127.0.0.2")

@@ -1,6 +1,7 @@
 """Another policy by SIGHUP: all of it or nothing, and nobody is the worse."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import time
 
 import mux as muxes
 import pytest
+from faults import Failing
 from hanging import Hanging, hanging
 from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, eventually, policy, program,
                  service)
@@ -47,6 +49,23 @@ def text_of(mux, *services, **how):
 
 
 # --- good and bad -----------------------------------------------------------
+
+def claims_bytes(workers):
+    """Of what a worker's word is written down in: struct claim's, in
+    src/core/claim.h, CLAIMS_MAX for each of WORKERS_A_SEAT."""
+    return 24 * 4096 * 4 * (workers + 1)
+
+
+def test_without_memory_for_more_workers_nothing_changes(mux_factory):
+    mux = mux_factory(CAT, preexec=Failing(
+        "mmap", error=errno.ENOMEM, equal={1: claims_bytes(3)}))
+    since = mux.ask_to_reload(text_of(mux, DOG, parser=("workers 3",)))
+    failed = mux.wait_log("reload-failed", since=since)
+    assert (failed["reason"], failed["error"]) == ("tables", "ENOMEM")
+    assert mux.request("cat", b"x") == (OK, b"x")
+    mux.reload(text_of(mux, DOG, parser=("workers 2",)))
+    assert mux.request("dog", b"x") == (OK, b"x")
+
 
 def test_a_good_policy_is_swapped_whole(mux_factory):
     mux = mux_factory(CAT, ALIVE)

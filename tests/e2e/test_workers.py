@@ -106,6 +106,25 @@ def test_recycling_loses_nobody(mux_factory, seats, recycle, least):
                what="as many workers as seats")
 
 
+def test_an_answer_about_who_is_gone_is_heeded_by_nobody(mux_factory):
+    """Its deadline comes while a worker looks at it, which is stopped then."""
+    mux = mux_factory(CAT, parser=("timeout 1s",))
+    pid = worker(mux)
+    with mux.connect() as sock:
+        sock.sendall(b"ca")
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGSTOP)
+        sock.sendall(b"t\r\nhello")
+        assert sock.recv(100) == REFUSAL
+        os.kill(pid, signal.SIGCONT)
+        assert mux.request("cat", b"x") == (OK, b"x")
+    mux.wait_log("refuse", reason="timeout")
+    mux.wait_log("exit")
+    assert len(mux.logs("launch")) == 1 and not mux.logs("launch-failed")
+    # For being stopped longer than meant, at most.
+    assert not mux.logs("violation", reason="mismatch")
+
+
 def test_a_worker_that_hangs_is_given_up_after_a_second(mux_factory):
     mux = mux_factory(CAT)
     stopped = worker(mux)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -225,6 +226,24 @@ every_row_has_a_reason(void **state)
 		}
 }
 
+/* As libseccomp takes one for that cannot kill a whole process. */
+static void
+a_kernel_that_cannot_kill_has_no_filters(void **state)
+{
+	static const struct filter_table killing = { .otherwise = FILTER_KILL };
+	const unsigned api = seccomp_api_get();
+	int fd = memfd_open("test");
+
+	(void)state;
+	assert_int_equal(filter_export(&killing, fd), 0);
+	assert_int_equal(seccomp_api_set(2), 0);
+	errno = 0;
+	assert_int_equal(filter_export(&killing, fd), -1);
+	assert_int_equal(errno, ENOSYS);
+	assert_int_equal(seccomp_api_set(api), 0);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -232,6 +251,7 @@ main(void)
 		cmocka_unit_test(programs_do_what_the_tables_say),
 		cmocka_unit_test(foreign_abis_kill),
 		cmocka_unit_test(every_row_has_a_reason),
+		cmocka_unit_test(a_kernel_that_cannot_kill_has_no_filters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
