@@ -3,7 +3,8 @@
 Each is served by its file of policy/policy.d, in which a test changes nothing
 but who may, users and places; and its own client comes in by tcpmux, as that
 file says: as RSYNC_CONNECT_PROG, core.gitProxy, ProxyCommand, DISTCC_SSH, or
-from a socket. Without root they take a high port; ssh needs root.
+from a socket. Without root they take a high port; ssh needs root. BitlBee has
+no file there, and no client but us.
 """
 
 import contextlib
@@ -431,6 +432,35 @@ def test_nrpe_tells_what_it_is_asked(mux_factory, home):
         # Only what its configuration names.
         assert run(mux, *ask, "check_id", check=False).returncode != 0
     mux.wait_log("exit", service="nrpe", count=3)
+
+
+# --- BitlBee ----------------------------------------------------------------
+
+def test_bitlbee_registers_helps_and_remembers(mux_factory, home):
+    """An IRC server: what one session has registered the next one knows."""
+    [bitlbee] = needs("bitlbee")
+    config, state = home / "bitlbee.conf", home / "state"
+    config.write_text("[settings]\nHostName = irc.example.org\n")
+    state.mkdir()
+    give_to_nobody(state)
+    mux = mux_factory(service(
+        "irc", f"exec {bitlbee} -I -c {config} -d {state}/",
+        "syscalls default", f"filesystem read {config} /usr/share/bitlbee",
+        f"filesystem write {state}"))
+
+    def talk(*lines):
+        told = b"".join(b"PRIVMSG &bitlbee :%s\r\n" % line for line in lines)
+        return mux.request("irc", b"NICK tester\r\nUSER tester 0 * :Tester\r\n"
+                           + told + b"QUIT :bye\r\n")
+
+    reply, said = talk(b"register secret", b"help quickstart")
+    assert reply == OK and b" 001 tester :Welcome" in said, said
+    assert b":Account successfully created\r\n" in said
+    assert b"help quickstart2\x02 to continue." in said, said
+    assert b"ERROR :Closing link: Quit: bye\r\n" in said
+    assert b":Incorrect password" in talk(b"identify wrong")[1]
+    assert b":Password accepted" in talk(b"identify secret")[1]
+    mux.wait_log("exit", service="irc", status=0, count=3)
 
 
 # --- scripts ----------------------------------------------------------------
