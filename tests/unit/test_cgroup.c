@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #include <sys/syscall.h>
 
 #include <cmocka.h>
+
+#include "failing.h"
 
 #define V1 "30 25 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
 #define ROOT "31 25 0:30 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 c rw\n"
@@ -100,7 +103,9 @@ a_path_has_room_or_is_none(void **state)
 	assert_int_equal(cgroup_find(mounts, membership, path, 20), -1);
 }
 
-/* A kernel that makes processes, but not where clone3 was asked to. */
+/* A kernel that makes processes, but not where clone3 was asked to; or none. */
+static bool makes_none;
+
 long
 syscall(long number, ...)
 {
@@ -108,8 +113,10 @@ syscall(long number, ...)
 	long (*real)(long, ...);
 	va_list list;
 
-	if (number == SYS_clone3)
-		return fork();
+	if (number == SYS_clone3) {
+		errno = EAGAIN;
+		return makes_none ? -1 : fork();
+	}
 	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
 	va_start(list, number);
 	for (int i = 0; i < 6; i++)
@@ -146,6 +153,159 @@ a_group_that_stays_empty_cannot_be_born_into(void **state)
 	rmdir(room);
 }
 
+/* It is no other child's end that is waited for. */
+static void
+a_kernel_that_makes_no_process_ends_none(void **state)
+{
+	const pid_t child = fork();
+	int status = -1;
+
+	(void)state;
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(
+	    waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT), 0);
+	makes_none = true;
+	assert_false(cgroup_can_clone(-1));
+	makes_none = false;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+/* Who was there at the first look and is not at the second: another may have
+ * the number. */
+static int looks;
+static bool goes_at_once;
+
+ssize_t
+pread(int fd, void *bytes, size_t size, off_t offset)
+{
+	ssize_t (*real)(int, void *, size_t, off_t);
+
+	if (goes_at_once && looks++ > 0)
+		return 0;
+	*(void **)&real = dlsym(RTLD_NEXT, "pread");
+	return real(fd, bytes, size, offset);
+}
+
+static pid_t
+start_one(void)
+{
+	const pid_t child = fork();
+
+	if (child == 0)
+		for (;;)
+			(void)pause();
+	return child;
+}
+
+/* A look takes this much of the file. */
+#define LOOK_BYTES 4096
+
+static void
+signals_reach_who_is_in_it(void **state)
+{
+	char room[] = "/tmp/tcpmuxd-test-XXXXXX";
+	char text[LOOK_BYTES + 64], path[64];
+	const pid_t whole = start_one(), cut = start_one();
+	char ends[32], begins[32];
+	const size_t ends_length =
+	    (size_t)snprintf(ends, sizeof(ends), "%d", cut);
+	const size_t begins_length =
+	    (size_t)snprintf(begins, sizeof(begins), "%d\n", whole);
+	size_t length = LOOK_BYTES - ends_length - begins_length;
+	int room_fd, fd, status;
+
+	(void)state;
+	/* Those of other pid namespaces, one; and one number that goes on. */
+	for (size_t i = 0; i < length; i += 2)
+		memcpy(text + i, "0\n", 2);
+	text[length - 1] = '\n';
+	memcpy(text + length, begins, begins_length);
+	memcpy(text + length + begins_length, ends, ends_length);
+	memcpy(text + LOOK_BYTES, "0\n", 3);
+	assert_non_null(mkdtemp(room));
+	room_fd = open(room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(room_fd, "7", 0700), 0);
+	(void)snprintf(path, sizeof(path), "7/cgroup.procs");
+	fd = openat(room_fd, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, text, strlen(text)), (int)strlen(text));
+	close(fd);
+
+	goes_at_once = true;
+	cgroup_signal(room_fd, 7, SIGKILL, 0);
+	goes_at_once = false;
+	assert_int_equal(waitpid(whole, &status, WNOHANG), 0);
+	cgroup_signal(room_fd, 7, SIGKILL, 0);
+	assert_int_equal(waitpid(whole, &status, 0), whole);
+	assert_int_equal(status, SIGKILL);
+	assert_int_equal(kill(cut, SIGTERM), 0);
+	assert_int_equal(waitpid(cut, &status, 0), cut);
+	assert_int_equal(status, SIGTERM);
+
+	unlinkat(room_fd, path, 0);
+	unlinkat(room_fd, "7", AT_REMOVEDIR);
+	close(room_fd);
+	rmdir(room);
+}
+
+static int room_fd;
+
+static int
+make_locked(void)
+{
+	const int before = dup(room_fd);
+	int fd, after;
+
+	close(before);
+	fd = cgroup_make_locked(room_fd, "new");
+	if (fd >= 0)
+		return 0;
+	fd = errno;
+	after = dup(room_fd);
+	return after == before ? fd : 1;
+}
+
+static int
+enter(void)
+{
+	return cgroup_enter(room_fd) == 0 ? 0 : 2;
+}
+
+static void
+what_fails_is_told(void **state)
+{
+	static const struct {
+		int (*act)(void);
+		int error;
+		struct failing failing;
+	} rows[] = {
+		{ make_locked, 0, FAILS_NOT },
+		{ make_locked, EAGAIN, FAILS(flock, EAGAIN) },
+		{ make_locked, EIO, FAILS(openat, EIO) },
+		{ enter, 0, FAILS_NOT },
+		{ enter, 2, FAILS(write, 0) },
+	};
+	char room[] = "/tmp/tcpmuxd-test-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(room));
+	room_fd = open(room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(openat(
+	    room_fd, "cgroup.procs", O_CREAT | O_CLOEXEC | O_RDWR, 0600));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int result =
+		    failing_run(&rows[i].failing, 1, rows[i].act);
+
+		(void)unlinkat(room_fd, "new", AT_REMOVEDIR);
+		if (result != FAILING_CANNOT)
+			assert_int_equal(result, rows[i].error);
+	}
+	unlinkat(room_fd, "cgroup.procs", 0);
+	close(room_fd);
+	rmdir(room);
+}
+
 int
 main(void)
 {
@@ -153,6 +313,9 @@ main(void)
 		cmocka_unit_test(finds_it),
 		cmocka_unit_test(a_path_has_room_or_is_none),
 		cmocka_unit_test(a_group_that_stays_empty_cannot_be_born_into),
+		cmocka_unit_test(a_kernel_that_makes_no_process_ends_none),
+		cmocka_unit_test(signals_reach_who_is_in_it),
+		cmocka_unit_test(what_fails_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

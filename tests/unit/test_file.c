@@ -15,9 +15,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "failing.h"
 
 #define FOREIGNER 65534
 
@@ -204,6 +208,101 @@ test_missing(void **state)
 	path[NAME_MAX + 1] = '\0';
 	assert_int_equal(open_path(path, &trust), -1);
 	assert_int_equal(trust.error, ENAMETOOLONG);
+	path[NAME_MAX + 1] = 'x';
+	path[2 * NAME_MAX] = '\0';
+	assert_int_equal(open_path(path, &trust), -1);
+	assert_int_equal(trust.error, ENAMETOOLONG);
+}
+
+/* With a directory's path before it, or a link's target, one is too long. */
+static void
+test_long_ways(void **state)
+{
+	struct file_trust trust;
+	char path[PATH_MAX] = "", target[PATH_MAX] = "";
+
+	(void)state;
+	for (size_t i = 0; i < PATH_MAX / 2 - 2; i++)
+		memcpy(path + 2 * i, "./", 3);
+	assert_int_equal(open_path(path, &trust), -1);
+	assert_int_equal(trust.fault, FILE_FAULT_ERRNO);
+	assert_int_equal(trust.error, ENAMETOOLONG);
+
+	for (size_t i = 0; i < 400; i++)
+		memcpy(target + 8 * i, "deep/../", 9);
+	assert_int_equal(symlink(target, "good/long"), 0);
+	path[1000] = '\0';
+	memcpy(path, "good/long/", 10);
+	assert_int_equal(open_path(path, &trust), -1);
+	assert_int_equal(trust.fault, FILE_FAULT_ERRNO);
+	assert_int_equal(trust.error, ENAMETOOLONG);
+
+	/* Not too long to go, but to be told. */
+	assert_opens("good/long/long/long/deep/file");
+	assert_int_equal(open_path("good/long/long/long/none", &trust), -1);
+	assert_int_equal(trust.fault, FILE_FAULT_ERRNO);
+	assert_int_equal(trust.error, ENOENT);
+	assert_int_equal(strlen(trust.path), PATH_MAX - 1);
+}
+
+static const char *way;
+static int way_flags;
+
+/* Descriptors come in their order, so the child knows each. */
+static int
+try_way(void)
+{
+	struct file_trust trust = { .owner = geteuid() };
+
+	if (file_open_trusted(way, way_flags, &trust) != -1)
+		return 0;
+	return trust.fault == FILE_FAULT_ERRNO ? trust.error : 1;
+}
+
+/* The next descriptor that is opened. */
+static int
+next_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+static void
+test_calls_that_fail(void **state)
+{
+	const uint32_t fd = (uint32_t)next_fd();
+	const struct {
+		const char *way;
+		int flags, error; /* error: what is told */
+		struct failing failing;
+	} rows[] = {
+		{ "/", O_RDONLY, EIO, FAILS_WHERE(newfstatat, EIO, 0, fd) },
+		{ "/etc", O_RDONLY, EIO,
+		    FAILS_WHERE(newfstatat, EIO, 0, fd + 1) },
+		{ "good", O_RDONLY, EIO,
+		    FAILS_WHERE(
+			openat, EIO, 2, O_PATH | O_DIRECTORY | O_CLOEXEC) },
+		{ "to-file", O_RDONLY, EIO, FAILS(readlinkat, EIO) },
+		{ "good/to-deep/file", O_RDONLY, ENAMETOOLONG,
+		    FAILS(readlinkat, 0) },
+		{ "good/deep/file", O_RDONLY, EIO, FAILS(getcwd, EIO) },
+		{ "/", O_WRONLY, EISDIR, FAILS(getcwd, EIO) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int result;
+
+		way = rows[i].way;
+		way_flags = rows[i].flags;
+		result = failing_run(&rows[i].failing, 1, try_way);
+		if (result == FAILING_CANNOT)
+			skip();
+		if (result != rows[i].error)
+			fail_msg("row %zu: %s", i, strerror(result));
+	}
 }
 
 static void
@@ -277,10 +376,44 @@ test_foreign_owners(void **state)
 	assert_fault("through/deep/file", FILE_FAULT_OWNER, "theirs");
 }
 
+/* Two file systems whose roots have one number: .. leads from one to the
+ * other. */
+static void
+test_a_root_is_of_one_file_system(void **state)
+{
+	struct file_trust trust = { .owner = 0 };
+	struct stat outer, inner;
+	int root, fd;
+
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		skip();
+	assert_int_equal(mount("none", "good", "tmpfs", 0, "mode=755"), 0);
+	assert_int_equal(mkdir("good/inner", 0755), 0);
+	assert_int_equal(mkdir("good/there", 0755), 0);
+	assert_int_equal(
+	    mount("none", "good/inner", "tmpfs", 0, "mode=755"), 0);
+	assert_int_equal(stat("good", &outer), 0);
+	assert_int_equal(stat("good/inner", &inner), 0);
+	root = open("good", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = file_open_trusted_in(root, "/inner/../there", O_RDONLY, &trust);
+	assert_int_equal(umount("good/inner"), 0);
+	close(root);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(umount("good"), 0);
+	if (outer.st_ino != inner.st_ino)
+		skip();
+}
+
 /* In a sticky directory whoever made a thing answers for it. */
 static void
 test_sticky(void **state)
 {
+	struct file_trust theirs = { .owner = FOREIGNER };
+	int fd;
+
 	(void)state;
 	if (geteuid() != 0)
 		skip();
@@ -299,6 +432,10 @@ test_sticky(void **state)
 	assert_int_equal(lchown("sticky/their-link", FOREIGNER, 0), 0);
 	assert_fault(
 	    "sticky/their-link/file", FILE_FAULT_OWNER, "sticky/their-link");
+	/* For them it is theirs. */
+	fd = file_open_trusted("sticky/their-link/file", O_RDONLY, &theirs);
+	assert_true(fd >= 0);
+	close(fd);
 	/* A sticky directory that is not root's is like any other. */
 	assert_int_equal(chown("sticky", FOREIGNER, 0), 0);
 	assert_fault("sticky/ours/file", FILE_FAULT_OWNER, "sticky");
@@ -312,11 +449,14 @@ main(void)
 		cmocka_unit_test(test_writable_directories),
 		cmocka_unit_test(test_below_a_root),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_long_ways),
+		cmocka_unit_test(test_calls_that_fail),
 		cmocka_unit_test(test_directories),
 		cmocka_unit_test(test_path_only),
 		cmocka_unit_test(test_is_trusted),
 		cmocka_unit_test(test_foreign_owners),
 		cmocka_unit_test(test_sticky),
+		cmocka_unit_test(test_a_root_is_of_one_file_system),
 	};
 
 	return cmocka_run_group_tests(tests, make_room, remove_room);

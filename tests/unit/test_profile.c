@@ -240,8 +240,16 @@ a_kernel_that_cannot_kill_has_no_filters(void **state)
 	errno = 0;
 	assert_int_equal(filter_export(&killing, fd), -1);
 	assert_int_equal(errno, ENOSYS);
+	/* Nor has a foreign ABI's call one that ends it: then there is none. */
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+		errno = 0;
+		assert_int_equal(filter_export(tables[t], fd), -1);
+		assert_int_equal(errno, EINVAL);
+	}
 	assert_int_equal(seccomp_api_set(api), 0);
 	close(fd);
+	assert_int_equal(filter_export(&killing, -1), -1);
+	assert_int_equal(errno, EBADF);
 }
 
 int

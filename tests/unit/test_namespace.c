@@ -1,0 +1,280 @@
+/*
+ * Namespaces and maps of ids when a call fails: which error is told, and that
+ * there is one. As root, in children that are apart from everybody.
+ */
+#include "sys/namespace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "failing.h"
+
+#define GROUP 10 /* of two digits, so that its map is longer */
+#define DENY_BYTES 4 /* deny */
+#define UID_MAP_BYTES 5 /* 0 0 1 */
+#define GID_MAP_BYTES 7 /* 10 10 1 */
+#define SILENT 255 /* it failed, and said no error */
+
+static int
+told(int result)
+{
+	if (result == 0)
+		return 0;
+	return errno == 0 ? SILENT : errno;
+}
+
+static int
+make_network(void)
+{
+	int fd;
+
+	errno = 0;
+	fd = namespace_make_network();
+	return fd >= 0 ? 0 : told(fd);
+}
+
+static int
+try_network(void)
+{
+	return namespace_try_network();
+}
+
+/* In one that has nothing in it. */
+static int
+verify_network(void)
+{
+	errno = 0;
+	return told(namespace_verify_network());
+}
+
+static int
+verify_new_network(void)
+{
+	return unshare(CLONE_NEWNET) == 0 ? verify_network() : SILENT - 1;
+}
+
+/* An interface that is down and has an address. */
+static int
+verify_addressed_network(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo" };
+	const struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 5) };
+	int fd;
+
+	if (unshare(CLONE_NEWNET) != 0)
+		return SILENT - 1;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memcpy(&loopback.ifr_addr, &addr, sizeof(addr));
+	if (ioctl(fd, SIOCSIFADDR, &loopback) != 0 ||
+	    ioctl(fd, SIOCGIFFLAGS, &loopback) != 0)
+		return SILENT - 2;
+	loopback.ifr_flags &= (short)~IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &loopback) != 0)
+		return SILENT - 3;
+	return verify_network();
+}
+
+static int
+map_ids(void)
+{
+	if (setresgid(GROUP, GROUP, GROUP) != 0 || unshare(CLONE_NEWUSER) != 0)
+		return SILENT - 1;
+	errno = 0;
+	if (namespace_map_ids(0, GROUP) != 0)
+		return errno == 0 ? SILENT : errno;
+	return getuid() == 0 && getgid() == GROUP ? 0 : SILENT - 2;
+}
+
+/* What there is room for is less than what the helper makes. */
+static int
+make_two(int fds[])
+{
+	fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fds[1] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fds[0] < 0 || fds[1] < 0 ? -1 : 0;
+}
+
+static unsigned free_fds;
+
+/* The limit is the taker's; the helper has raised its own again. */
+static int
+make_two_of_many(int fds[])
+{
+	const struct rlimit many = { 100, 100 };
+
+	return setrlimit(RLIMIT_NOFILE, &many) != 0 ? -1 : make_two(fds);
+}
+
+static int
+take_two(void)
+{
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const struct rlimit few = { (rlim_t)next + 2 + free_fds, 100 };
+	int fds[2];
+
+	(void)close(next);
+	/* Two ends of a channel, of which one is closed before the taking. */
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+		return SILENT - 1;
+	errno = 0;
+	return told(namespaces_make(make_two_of_many, fds, 2));
+}
+
+static int
+take_none(void)
+{
+	int fds[2];
+
+	errno = 0;
+	return told(namespaces_make(make_two, fds, 0));
+}
+
+static int
+die(int fds[])
+{
+	(void)fds;
+	_exit(0);
+}
+
+static int
+take_of_the_dead(void)
+{
+	int fds[1];
+
+	errno = 0;
+	return told(namespaces_make(die, fds, 1));
+}
+
+static const struct {
+	const char *what;
+	int (*act)(void);
+	int error; /* that is told */
+	struct failing failing;
+} rows[] = {
+	{ "make", make_network, 0, FAILS_NOT },
+	{ "make, no channel", make_network, EMFILE, FAILS(socketpair, EMFILE) },
+	{ "make, no helper", make_network, EAGAIN, FAILS(clone, EAGAIN) },
+	{ "make, nothing taken", make_network, EIO, FAILS(recvmsg, EIO) },
+	{ "make, no namespace", make_network, ENOSPC, FAILS(unshare, ENOSPC) },
+	{ "make, not opened", make_network, EIO, FAILS(openat, EIO) },
+	{ "none made", take_none, EMFILE, FAILS_NOT },
+	{ "helper dies", take_of_the_dead, ECHILD, FAILS_NOT },
+	{ "try", try_network, 0, FAILS_NOT },
+	{ "try, no child", try_network, EAGAIN, FAILS(clone, EAGAIN) },
+	{ "try, none", try_network, ENOSPC, FAILS(unshare, ENOSPC) },
+	{ "try, child killed", try_network, ECHILD,
+	    FAILS(unshare, FAILING_DEADLY) },
+	{ "try, child not found", try_network, ECHILD, FAILS(wait4, ECHILD) },
+	{ "verify", verify_new_network, 0, FAILS_NOT },
+	{ "verify, addressed", verify_addressed_network, EEXIST, FAILS_NOT },
+	{ "verify, no IPv4", verify_network, 0, FAILS(socket, EAFNOSUPPORT) },
+	{ "verify, no socket", verify_network, EACCES, FAILS(socket, EACCES) },
+	{ "verify, no flags", verify_new_network, EIO,
+	    FAILS_WHERE(ioctl, EIO, 1, SIOCGIFFLAGS) },
+	{ "verify, no addresses", verify_new_network, EIO,
+	    FAILS_WHERE(ioctl, EIO, 1, SIOCGIFCONF) },
+	{ "map", map_ids, 0, FAILS_NOT },
+	{ "map, not dumpable", map_ids, EIO,
+	    { SCMP_SYS(prctl), EIO, { { 0, PR_SET_DUMPABLE }, { 1, 1 } }, 2 } },
+	{ "map, for good", map_ids, EIO,
+	    { SCMP_SYS(prctl), EIO, { { 0, PR_SET_DUMPABLE }, { 1, 0 } }, 2 } },
+	{ "map, no files", map_ids, EIO, FAILS(openat, EIO) },
+	{ "map, groups", map_ids, EIO, FAILS_WHERE(write, EIO, 2, DENY_BYTES) },
+	{ "map, a part", map_ids, SILENT,
+	    FAILS_WHERE(write, 0, 2, DENY_BYTES) },
+	{ "map, uid", map_ids, EIO, FAILS_WHERE(write, EIO, 2, UID_MAP_BYTES) },
+	{ "map, gid", map_ids, EIO, FAILS_WHERE(write, EIO, 2, GID_MAP_BYTES) },
+};
+
+static void
+what_fails_is_told(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int result =
+		    failing_run(&rows[i].failing, 1, rows[i].act);
+
+		if (result == FAILING_CANNOT)
+			skip();
+		if (result != rows[i].error)
+			fail_msg("%s: %d, not %d", rows[i].what, result,
+			    rows[i].error);
+	}
+}
+
+static void
+fewer_descriptors_than_were_made_are_none(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (free_fds = 0; free_fds < 3; free_fds++)
+		/* The channel's other end has left its place to one. */
+		assert_int_equal(
+		    failing_run(NULL, 0, take_two), free_fds == 0 ? EMFILE : 0);
+}
+
+static void
+interrupt(int signal_number)
+{
+	(void)signal_number;
+}
+
+static int
+try_among_signals(void)
+{
+	const struct sigaction action = { .sa_handler = interrupt };
+	const struct itimerval often = { { 0, 100 }, { 0, 100 } };
+
+	if (sigaction(SIGALRM, &action, NULL) != 0 ||
+	    setitimer(ITIMER_REAL, &often, NULL) != 0)
+		return SILENT;
+	for (int i = 0; i < 30; i++) {
+		const int error = namespace_try_network();
+
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+static void
+a_signal_is_no_end_of_waiting(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(failing_run(NULL, 0, try_among_signals), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_fails_is_told),
+		cmocka_unit_test(fewer_descriptors_than_were_made_are_none),
+		cmocka_unit_test(a_signal_is_no_end_of_waiting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
