@@ -92,6 +92,8 @@ FAILING = [
     (f"prctl,{PR_CAP_AMBIENT}", "init", ISOLATED),
     ("seccomp", "init", ISOLATED),
     ("read", "init", ISOLATED),
+    ("capset@1", "init", KEEPS_ALL),
+    (f"prctl,{PR_SET_NO_NEW_PRIVS}", "init", KEEPS_ALL),
     ("newfstatat", "program", {}),
     ("faccessat2", "program", {}),
     ("openat", "program", {}),
@@ -258,6 +260,19 @@ def test_a_directory_of_the_same_number_is_not_the_same(place):
     assert failed_step("chdir=0", keys) == ("chdir", E.EPERM)
 
 
+def test_a_socket_that_stays_nonblocking_is_a_step_that_failed():
+    with launchers_for({}, [f"fcntl,0@1={E.EPROTO}"]) as launcher:
+        with launcher.launch(
+                prepare=lambda sock: sock.setblocking(False)) as session:
+            assert session.statuses == [("descriptors", E.EPROTO)]
+            assert session.ended() == 1
+
+
+def test_what_an_init_says_has_to_be_that_it_is_ready():
+    """One byte came, and not the one."""
+    assert failed_step("read=-1", ISOLATED) == ("init", E.EPERM)
+
+
 def test_who_cannot_tell_the_parent_goes_no_further():
     """It would take the client for refused, who is served."""
     with launchers_for({}, [f"write={E.EPROTO}"]) as launcher:
@@ -389,8 +404,11 @@ def place():
         yield make
 
 
+LOADER = b"/lib64/ld-linux-x86-64.so.2\0"
+
+
 def elf(machine=None, elf_class=2, kind=3, phentsize=56, phnum=1, phoff=64,
-        interpreter=b"/lib64/ld-linux-x86-64.so.2\0", size=None, offset=120):
+        interpreter=LOADER, size=None, offset=120):
     """A program's headers, with one PT_INTERP segment."""
     if machine is None:
         with open("/bin/true", "rb") as true:
@@ -482,6 +500,18 @@ def test_a_large_program_is_looked_at_where_its_headers_are(place):
         place("cut", bytes(moved) + headers[:-1])) == E.ENOEXEC
     assert refused_program(place("moved", bytes(moved) + headers),
                            in_child=[f"pread64@1={E.EIO}"]) == E.EIO
+
+
+def test_the_first_loader_that_is_named_is_the_one(place):
+    """As the kernel has it: what a second one says is nothing to it."""
+    def named(first, second):
+        head = elf(interpreter=first, phnum=2, offset=64 + 2 * 56)
+        other = elf(interpreter=second, offset=64 + 2 * 56 + len(first))
+        return head[:64 + 56] + other[64:64 + 56] + first + second
+
+    assert refused_program(place("good", named(LOADER, b"/none\0"))) is None
+    assert refused_program(
+        place("bad", named(b"/none\0", LOADER))) == E.ELIBACC
 
 
 def test_scripts_of_scripts(place):
@@ -594,6 +624,13 @@ def test_a_keyring_that_is_there_is_not_kept(join, describe):
         failures.append(f"keyctl,{KEYCTL_DESCRIBE}={describe}")
     with Launcher(in_launcher=failures) as launcher:
         assert launcher.failed == ("keyring", join)
+
+
+@pytest.mark.parametrize("kind", ["none", ""])
+def test_a_launcher_of_no_kind_is_none(kind):
+    with Launcher(kind) as launcher:
+        assert launcher.failed == ("arguments", E.EINVAL)
+        assert launcher.ended()[0] == 1
 
 
 def test_who_leads_a_session_is_no_other_s():

@@ -166,6 +166,19 @@ def test_half_a_line_with_an_urgent_byte_at_each_offset(
         more(length)] * length
 
 
+def test_a_kernel_that_goes_on_behind_no_mark_is_asked_once(connections,
+                                                            can_peek_on):
+    """It would tell of the same bytes again."""
+    failure = f"getsockopt,-,{socket.SOL_SOCKET},{rooms.SO_PEEK_OFF}=95"
+    client, ours = connections()
+    client.sendall(b"gi")
+    client.send(b"t", socket.MSG_OOB)
+    client.sendall(b"\r\n")
+    wait_bytes(ours, 5)
+    with Parser(names=NAMES, failures=[failure]) as parser:
+        assert parser.ask_all([ours]) == [more(2)]
+
+
 def test_byte_by_byte(parser, connections):
     """One connection, handed over again for each byte, as the parent does."""
     client, ours = connections()

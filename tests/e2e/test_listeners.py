@@ -115,6 +115,13 @@ def test_freebind_and_backlog(mux):
     assert (f"{LOCAL4}:2", 7) in queues
 
 
+def test_any_address_of_ipv6_is_none_of_ipv4(mux_factory):
+    mux = mux_factory(service("cat", CAT), listen=("::",))
+    assert mux.request("cat", b"x", addr=LOCAL6) == (OK, b"x")
+    with pytest.raises(ConnectionRefusedError):
+        mux.connect(LOCAL4)
+
+
 def failure(listen, netns):
     """What a mux that cannot start logs of it."""
     with pytest.raises(AssertionError) as raised:

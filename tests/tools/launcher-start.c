@@ -311,7 +311,9 @@ main(int argc, char *argv[])
 	if (close_range(given[3] == -1 ? 6 : 7, ~0U, 0) != 0)
 		err(2, "close_range");
 	lay_on();
-	execle(argv[3], "tcpmuxd-launcher", argv[4], (char *)NULL,
+	/* An empty kind is none. */
+	execle(argv[3], "tcpmuxd-launcher",
+	    argv[4][0] == '\0' ? (char *)NULL : argv[4], (char *)NULL,
 	    (char *[]){ NULL });
 	err(2, "%s", argv[3]);
 }

@@ -124,6 +124,25 @@ what_is_too_long_is_not_looked_for(void **state)
 	paths_finish(&paths);
 }
 
+/* More than there is memory for: none of it is reserved. */
+static void
+what_is_too_large_is_not_made_room_for(void **state)
+{
+	struct buffer text = { .bytes = NULL };
+	struct file_why why;
+	int fd;
+
+	(void)state;
+	write_file("large", "", 0600);
+	fd = open("large", O_RDWR | O_CLOEXEC);
+	if (ftruncate(fd, INT64_C(1) << 43) != 0)
+		skip();
+	assert_false(files_read(fd, 10, &text, &why));
+	assert_string_equal(why.text, "more than 268435456 bytes");
+	assert_null(text.bytes);
+	close(fd);
+}
+
 static void
 interrupt(int signal_number)
 {
@@ -170,6 +189,7 @@ main(void)
 		cmocka_unit_test(what_cannot_be_looked_at_is_a_problem),
 		cmocka_unit_test(nothing_lies_in_a_root_that_is_not_there),
 		cmocka_unit_test(what_is_too_long_is_not_looked_for),
+		cmocka_unit_test(what_is_too_large_is_not_made_room_for),
 		cmocka_unit_test(reading_goes_on_behind_a_signal),
 	};
 

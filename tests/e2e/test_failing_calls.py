@@ -1,0 +1,281 @@
+"""Calls of the parent's that fail: it does not start, or it goes on without,
+or whoever needed the call is told; and nobody else notices.
+
+And what only time brings about, by a clock that is set ahead.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import time
+
+import pytest
+
+from faults import Failing, run_to_end
+from load import status
+from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
+                 policy, program, service)
+from rooms import unsanitized
+
+pytestmark = pytest.mark.skipif(not IS_ROOT, reason="one namespace each")
+
+CAT = service("cat", "exec /bin/cat")
+SO_REUSEPORT, SO_OOBINLINE, SO_RCVLOWAT, SO_PEEK_OFF = 15, 10, 18, 42
+TCP_DEFER_ACCEPT = 9
+EPOLL_CTL_ADD, EPOLL_CTL_MOD = 1, 3
+LISTENER_BYTES = 56  # sizeof(struct listener), src/parent/listen.h
+LINGERING_MOST = 1024
+SEND_FLAGS = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL | socket.MSG_MORE
+
+
+def option(level, name, error=errno.EPROTO):
+    return Failing("setsockopt", error=error, equal={1: level, 2: name})
+
+
+# --- it does not start ------------------------------------------------------
+
+UNLISTENED = "an address of the policy cannot be listened on"
+# What fails, what is told of it.
+ENDS = {
+    "urgent bytes": (lambda: option(socket.SOL_SOCKET, SO_OOBINLINE),
+                     "listen-failed", {"error": "EPROTO"}),
+    "sharing": (lambda: option(socket.SOL_SOCKET, SO_REUSEPORT),
+                "listen-failed", {"error": "EPROTO"}),
+    "IPv6": (lambda: Failing("socket", error=errno.EAFNOSUPPORT,
+                             equal={0: socket.AF_INET6}),
+             "listen-failed", {"error": "EAFNOSUPPORT"}),
+    "memory": (lambda: Failing("mmap", error=errno.ENOMEM,
+                               equal={1: 2 * LISTENER_BYTES}),
+               "listen-failed", {"error": "ENOMEM"}),
+    "listening": (lambda: Failing("listen"), "failed", {"text": UNLISTENED}),
+    "arming": (lambda: Failing("epoll_ctl", equal={1: EPOLL_CTL_MOD}),
+               "failed", {"text": UNLISTENED}),
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_what_a_door_needs_is_had_or_it_does_not_start(netns, what):
+    failing, event, words = ENDS[what]
+    done, lines = run_to_end(policy(CAT, listen=(LOCAL4, LOCAL6)),
+                             netns=netns(), preexec=failing())
+    assert done != 0
+    line, = [line for line in lines if line.get("event") == event]
+    assert {"level": "error", **words}.items() <= line.items(), lines
+    assert not [line for line in lines if line.get("event") == "ready"]
+
+
+# --- it goes on without -----------------------------------------------------
+
+def test_a_kernel_without_deferred_accept_accepts(mux_factory):
+    mux = mux_factory(CAT, preexec=option(socket.IPPROTO_TCP,
+                                          TCP_DEFER_ACCEPT))
+    assert mux.request("cat", b"x") == (OK, b"x")
+
+
+def test_a_kernel_without_peek_offset_is_said_to_be_one(mux_factory):
+    mux = mux_factory(CAT, preexec=option(
+        socket.SOL_SOCKET, SO_PEEK_OFF, errno.EOPNOTSUPP))
+    assert mux.logs("kernel")[0]["peek_on"] == "no"
+    assert mux.request("cat", b"x") == (OK, b"x")
+
+
+def test_a_connection_that_is_gone_already_is_no_want(mux_factory):
+    """The next may be fine: the door stays open, and nothing is told."""
+    mux = mux_factory(CAT, preexec=Failing("accept4",
+                                           error=errno.ECONNABORTED))
+    with mux.connect() as sock:
+        sock.sendall(b"cat\r\n")
+        time.sleep(0.2)
+        assert status(mux)["accept_failures"] == 0
+        assert not mux.logs("accept-failed")
+
+
+# --- whoever needed it is told ----------------------------------------------
+
+def refused_for_want(mux):
+    """Half a line is refused at once, and not at its deadline."""
+    with mux.connect() as sock:
+        sock.sendall(b"ca")
+        assert converse(sock, half_close=False) == REFUSAL
+    mux.wait_log("refuse", reason="resources")
+
+
+def test_who_cannot_be_waited_for_is_refused(mux_factory):
+    refused_for_want(mux_factory(CAT, preexec=option(
+        socket.SOL_SOCKET, SO_RCVLOWAT)))
+
+
+def descriptors(mux):
+    return {int(number) for number in os.listdir(f"/proc/{mux.pid}/fd")}
+
+
+def next_descriptor(mux):
+    """The number that the next connection has in it, and in one like it."""
+    before = descriptors(mux)
+    with mux.connect() as sock:
+        sock.sendall(b"ca")
+        eventually(lambda: descriptors(mux) > before)
+        number, = descriptors(mux) - before
+    eventually(lambda: descriptors(mux) == before)
+    return number
+
+
+def unwatched(mux_factory, *services, **how):
+    """A mux that cannot watch its first client, which it does not know."""
+    number = next_descriptor(mux_factory(*services, **how))
+    return mux_factory(*services, **how, preexec=Failing(
+        "epoll_ctl", error=errno.ENOMEM,
+        equal={1: EPOLL_CTL_ADD, 2: number}))
+
+
+def test_who_cannot_be_watched_is_refused_and_does_not_linger(mux_factory):
+    mux = unwatched(mux_factory, CAT)
+    with mux.connect() as sock:
+        sock.sendall(b"ca")
+        assert sock.recv(100) == REFUSAL
+        mux.wait_log("refuse", reason="resources")
+        eventually(lambda: status(mux)["lingering"] == 0, timeout=2)
+
+
+NAMES = [f"{number:05}-" + "x" * 100 for number in range(600)]
+
+
+def ask_slowly(mux, room=16384):
+    """For a list that does not fit between the two of them."""
+    mux.netns.sysctl("net.ipv4.tcp_wmem", f"4096 {room} {room}")
+    with mux._inside():
+        sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    sock.settimeout(15)
+    sock.connect((LOCAL4, mux.port))
+    sock.sendall(b"HELP\r\n")
+    return sock
+
+
+def test_who_cannot_be_watched_gets_no_long_list(mux_factory):
+    mux = unwatched(mux_factory, *(service(name, "exec /bin/cat")
+                                   for name in NAMES))
+    with ask_slowly(mux):
+        eventually(lambda: mux.logs("gone") or mux.logs("probe"), timeout=2)
+        eventually(lambda: status(mux)["pending"] == 0, timeout=2)
+
+
+def test_who_cannot_be_sent_to_is_gone(mux_factory):
+    mux = mux_factory(CAT, preexec=Failing(
+        "sendto", error=errno.ECONNRESET, equal={3: SEND_FLAGS}))
+    with mux.connect() as sock:
+        sock.sendall(b"HELP\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(100) == b""
+        mux.wait_log("gone")
+        assert not mux.logs("help")
+
+
+def test_what_is_not_sent_yet_is_not_over(mux_factory):
+    """Nothing of the list is taken: it is neither done nor given up."""
+    mux = mux_factory(CAT, parser=("timeout 500ms",), preexec=Failing(
+        "sendto", error=errno.EAGAIN, equal={3: SEND_FLAGS}))
+    with mux.connect() as sock:
+        sock.sendall(b"HELP\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(100) == b""
+    mux.wait_log("help", reason="timeout")
+    assert not mux.logs("gone") and not mux.logs("probe")
+
+
+def test_who_is_evicted_from_a_list_finds_no_refusal_in_it(mux_factory):
+    """There would be room for it, but less than is waited for."""
+    names = NAMES + [f"more-{name}" for name in NAMES]
+    mux = mux_factory(*(service(name, "exec /bin/cat") for name in names),
+                      admission=("allow any", "pending 1"))
+    with ask_slowly(mux, 65536) as slow, \
+            mux.connect(source="127.77.0.1") as other:
+        got = slow.recv(8000)
+        other.sendall(b"x")
+        mux.wait_log("evict")
+        with contextlib.suppress(ConnectionResetError):
+            while True:
+                part = slow.recv(65536)
+                if not part:
+                    break
+                got += part
+    assert len(got) > 1000 and REFUSAL not in got
+    assert b"".join(name.encode() + b"\r\n"
+                    for name in sorted(names)).startswith(got)
+
+
+# --- what only time brings about --------------------------------------------
+
+@pytest.fixture
+def late_mux(mux_factory, tmp_path):
+    """(mux, a function that sets its clock so many seconds ahead)."""
+    later = tmp_path / "later"
+
+    def make(*services, **how):
+        mux = mux_factory(*services, **how, env={
+            "LD_PRELOAD": program("tests/tools/preload/later.so"),
+            "LATER": str(later)})
+
+        def ahead(seconds):
+            later.with_suffix(".new").write_text(str(seconds))
+            later.with_suffix(".new").rename(later)
+            status(mux)  # a turn of it, by that clock
+        return mux, ahead
+    return make
+
+
+@unsanitized
+def test_who_lingers_has_an_end_however_busy(late_mux):
+    mux, ahead = late_mux(CAT)
+    with mux.connect() as sock:
+        sock.sendall(b"none\r\n")
+        assert sock.recv(100) == REFUSAL
+        eventually(lambda: status(mux)["lingering"] == 1)
+        for seconds in 3, 6, 9, 12, 14:
+            ahead(seconds)
+            sock.sendall(b"x")
+            time.sleep(0.05)
+            assert status(mux)["lingering"] == 1
+        ahead(17)
+        with contextlib.suppress(OSError):
+            sock.sendall(b"x")
+        eventually(lambda: status(mux)["lingering"] == 0, timeout=2)
+
+
+@unsanitized
+def test_who_is_refused_in_one_moment_lingers_within_bounds(late_mux):
+    """Before any of them has been looked at again."""
+    mux, set_clock = late_mux(CAT)
+    set_clock("=")
+    with contextlib.ExitStack() as socks:
+        for number in range(LINGERING_MOST + 5):
+            sock = socks.enter_context(mux.connect(
+                source=f"127.30.{number // 200}.{number % 200 + 1}"))
+            sock.sendall(b"none\r\n")
+            assert sock.recv(100) == REFUSAL
+        eventually(lambda: status(mux)["refused"] == LINGERING_MOST + 5)
+        assert status(mux)["lingering"] == LINGERING_MOST
+    set_clock("0")  # it has to come to an end
+
+
+@unsanitized
+def test_lists_of_the_policy_before_have_an_end_and_others_not(late_mux):
+    services = [service(name, "exec /bin/cat") for name in NAMES]
+    mux, ahead = late_mux(*services, parser=("timeout 1m",))
+    wanted = b"".join(name.encode() + b"\r\n" for name in NAMES)
+    with ask_slowly(mux) as old, mux.connect() as half:
+        half.sendall(NAMES[0][:3].encode())
+        assert len(old.recv(1000)) > 0
+        mux.reload(policy(*services, port=mux.port, parser=("timeout 1m",)))
+        with ask_slowly(mux) as new:
+            got = new.recv(1000)
+            ahead(6)
+            mux.wait_log("help", reason="timeout", port=old.getsockname()[1])
+            assert got + converse(new) == wanted
+        half.sendall(NAMES[0][3:].encode() + b"\r\nhello")
+        assert converse(half) == OK + b"hello"
+        with pytest.raises(ConnectionResetError):
+            while old.recv(65536):
+                pass
