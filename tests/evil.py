@@ -29,9 +29,9 @@ from netns import Netns
 # --- what clients ask for, and what they get from an honest parser -----------
 
 (GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS, MARK, BARE,
- BARE_HELP, URGENT) = (
+ BARE_HELP, URGENT, ALMOST) = (
     "good", "help", "unknown", "malformed", "half", "denied", "disabled",
-    "hours", "mark", "bare", "bare-help", "urgent")
+    "hours", "mark", "bare", "bare-help", "urgent", "almost")
 ALL = (GOOD, HELP, UNKNOWN, MALFORMED, HALF, DENIED, DISABLED, HOURS)
 NOBODY = ()
 INNOCENT = (GOOD, HELP, HALF)
@@ -39,7 +39,8 @@ REQUESTS = {
     GOOD: b"good\r\nhello", HELP: b"HELP\r\n", UNKNOWN: b"none\r\n",
     MALFORMED: b"\x01no\r\n", HALF: b"goo", DENIED: b"denied\r\n",
     DISABLED: b"disabled\r\n", HOURS: b"hours\r\n", MARK: b"!now\r\n",
-    BARE: b"bank\n", BARE_HELP: b"HELP\n", URGENT: b"none\r\n"}
+    BARE: b"bank\n", BARE_HELP: b"HELP\n", URGENT: b"none\r\n",
+    ALMOST: b"gone\r\n"}
 OTHER_HALF = b"d\r\nhello"
 URGENT_AT = 2  # where a peek stops; the evil ones do not look again behind it
 
@@ -60,6 +61,7 @@ EXPECTED = {
     UNKNOWN: Fate(REFUSAL, ("unknown",)), MARK: Fate(REFUSAL, ("unknown",)),
     MALFORMED: Fate(REFUSAL, ("malformed",)), BARE: Fate(REFUSAL, ("malformed",)),
     BARE_HELP: Fate(REFUSAL, ("malformed",)), URGENT: Fate(REFUSAL, ("stalled",)),
+    ALMOST: Fate(REFUSAL, ("mismatch",)),  # what was taken is gone
     DENIED: Fate(REFUSAL, ("denied",)), DISABLED: Fate(REFUSAL, ("disabled",)),
     HOURS: Fate(REFUSAL, ("hours",))}
 
@@ -306,7 +308,7 @@ class Evil:
                         time.monotonic())
         self.clients.append(client)
         text = REQUESTS[kind]
-        if kind == URGENT:
+        if kind in (URGENT, ALMOST):
             sock.send(text[:URGENT_AT + 1], socket.MSG_OOB)
             text = text[URGENT_AT + 1:]
         sock.sendall(text)

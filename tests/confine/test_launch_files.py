@@ -577,6 +577,18 @@ def test_a_domain_that_is_not_there_is_found_out(tree):
             assert session.read() == b""
 
 
+def test_a_look_at_a_domain_that_fails_tells_nothing_of_it(tree):
+    """At /, which has to be shut: the last that is opened before a program."""
+    def failed(nth):
+        with files([], [f"read={tree}/ro"],
+                   in_child=[f"openat@{nth}={E.EPROTO}"]) as launcher:
+            with launcher.launch() as session:
+                return session.statuses[0]
+
+    nth = next(nth for nth in range(100) if failed(nth)[0] == "program")
+    assert failed(nth - 1) == ("landlock", E.EPROTO)
+
+
 def test_no_landlock_no_launch(tree):
     """The loader would have said so; a launcher never goes on without."""
     with files([], [f"read={tree}/ro"], in_launcher=[

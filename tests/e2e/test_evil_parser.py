@@ -18,7 +18,7 @@ import time
 import pytest
 
 import mux as muxes
-from evil import (BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN,
+from evil import (ALMOST, BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN,
                   URGENT, WAITS, Deed, Evil, all_at_once, bystanders, cases_of,
                   death, run_deed, violation)
 from mux import IS_ROOT, LOCAL4, OK
@@ -114,7 +114,9 @@ SPECIAL = {
     # Nor does one that takes it take any length.
     ("once lenient", "liar", "long-line"): (told(GOOD, "line"), LENIENT),
     # As long as the parser says, and what a peek sees of it is not that line.
-    ("once urgent", "liar", "name-for-half"): (told(URGENT, "mismatch"), {})}
+    ("once urgent", "liar", "name-for-half"): (told(URGENT, "mismatch"), {}),
+    # As far as a peek sees it is the line, and behind that it is another.
+    ("once almost", "liar", "name-for-half"): (told(ALMOST, "mismatch"), {})}
 CASES = [*SPECIAL, *(case for case in cases_of(DEEDS)
                      if case not in SPECIAL)]
 

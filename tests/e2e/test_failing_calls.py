@@ -206,6 +206,13 @@ def test_who_is_evicted_from_a_list_finds_no_refusal_in_it(mux_factory):
                     for name in sorted(names)).startswith(got)
 
 
+def is_open(mux, door):
+    with contextlib.suppress(ConnectionRefusedError):
+        mux.connect(door).close()
+        return True
+    return False
+
+
 # --- what only time brings about --------------------------------------------
 
 @pytest.fixture
@@ -242,6 +249,31 @@ def test_who_lingers_has_an_end_however_busy(late_mux):
         with contextlib.suppress(OSError):
             sock.sendall(b"x")
         eventually(lambda: status(mux)["lingering"] == 0, timeout=2)
+
+
+@unsanitized
+def test_listeners_leave_each_at_its_time(late_mux):
+    """One is gone, another is not: nobody asks the one, nor forgets the
+    other."""
+    doors = [LOCAL4, "127.0.0.5", "127.0.0.6"]
+    mux, ahead = late_mux(CAT, listen=doors)
+    baseline = mux.fd_count()
+
+    def are_open():
+        return [door for door in doors if is_open(mux, door)]
+
+    mux.reload(policy(CAT, port=mux.port, listen=doors[::2]))
+    ahead(1)
+    mux.reload(policy(CAT, port=mux.port, listen=doors[:1]))
+    ahead(2)
+    eventually(lambda: mux.fd_count() == baseline - 1)
+    before = mux.cpu_seconds()
+    time.sleep(0.4)
+    assert mux.cpu_seconds() - before < 0.2
+    ahead(4)
+    eventually(lambda: mux.fd_count() == baseline - 2)
+    assert are_open() == doors[:1]
+    assert not mux.logs("accept-failed")
 
 
 @unsanitized

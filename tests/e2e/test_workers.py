@@ -5,6 +5,7 @@ given up, and recycled by count and by age: whoever asks gets its answer.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ import time
 import pytest
 
 from load import Load, assert_all_answered, run_load, status
-from mux import (OK, PARSER_COMM, REFUSAL, comm, converse, eventually,
+from mux import (IS_ROOT, OK, PARSER_COMM, REFUSAL, comm, converse, eventually,
                  service)
 
 NAMES = "cat\\r\\ntrue\\r\\n"  # what HELP tells, for the load generator
@@ -123,6 +124,33 @@ def test_an_answer_about_who_is_gone_is_heeded_by_nobody(mux_factory):
     assert len(mux.logs("launch")) == 1 and not mux.logs("launch-failed")
     # For being stopped longer than meant, at most.
     assert not mux.logs("violation", reason="mismatch")
+
+
+PTRACE_SEIZE, WALL = 0x4206, 0x40000000
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="traces a worker")
+def test_a_worker_that_was_killed_is_believed_nothing(mux_factory):
+    """Not while it is not reaped either: whoever traces it keeps it so long."""
+    mux = mux_factory(CAT, parser=("timeout 2s",), exempt=(), admission=(
+        "allow any", "penalty timeout 1m", "penalty-threshold 1s"))
+    pid = worker(mux)
+    with mux.connect(source="127.0.0.2") as half:
+        half.sendall(b"ca")
+        eventually(lambda: status(mux)["pending"] == 1)
+        time.sleep(0.2)  # so it has been looked at, and waits
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            assert mux.request("cat", b"x") == (OK, b"x")
+            mux.wait_log("violation", reason="silence")
+            assert half.recv(100) == REFUSAL
+        finally:
+            while not os.WIFSIGNALED(os.waitpid(pid, WALL)[1]):
+                pass
+    mux.wait_log("refuse", reason="timeout")
+    assert mux.request("cat", b"x", source="127.0.0.2") == (OK, b"x")
 
 
 def test_a_worker_that_hangs_is_given_up_after_a_second(mux_factory):

@@ -199,6 +199,15 @@ start_one(void)
 	return child;
 }
 
+static int
+next_fd(void)
+{
+	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
 /* A look takes this much of the file. */
 #define LOOK_BYTES 4096
 
@@ -214,7 +223,7 @@ signals_reach_who_is_in_it(void **state)
 	const size_t begins_length =
 	    (size_t)snprintf(begins, sizeof(begins), "%d\n", whole);
 	size_t length = LOOK_BYTES - ends_length - begins_length;
-	int room_fd, fd, status;
+	int room_fd, fd, status, next;
 
 	(void)state;
 	/* Those of other pid namespaces, one; and one number that goes on. */
@@ -232,9 +241,12 @@ signals_reach_who_is_in_it(void **state)
 	assert_int_equal(write(fd, text, strlen(text)), (int)strlen(text));
 	close(fd);
 
+	next = next_fd();
 	goes_at_once = true;
 	cgroup_signal(room_fd, 7, SIGKILL, 0);
 	goes_at_once = false;
+	cgroup_signal(room_fd, 7, SIGKILL, whole);
+	(void)usleep(50000);
 	assert_int_equal(waitpid(whole, &status, WNOHANG), 0);
 	cgroup_signal(room_fd, 7, SIGKILL, 0);
 	assert_int_equal(waitpid(whole, &status, 0), whole);
@@ -242,6 +254,7 @@ signals_reach_who_is_in_it(void **state)
 	assert_int_equal(kill(cut, SIGTERM), 0);
 	assert_int_equal(waitpid(cut, &status, 0), cut);
 	assert_int_equal(status, SIGTERM);
+	assert_int_equal(next_fd(), next);
 
 	unlinkat(room_fd, path, 0);
 	unlinkat(room_fd, "7", AT_REMOVEDIR);

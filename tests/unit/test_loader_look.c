@@ -46,7 +46,7 @@ who_may_own_a_file_is_told(void **state)
 		const char *end;
 	} rows[] = { { 0, ": it must belong to root" },
 		{ OWNER, ": it must belong to root or to you" } };
-	struct file_why why;
+	struct file_why why = { .text = "" };
 	int fd;
 
 	(void)state;
@@ -69,7 +69,7 @@ what_cannot_be_looked_at_is_a_problem(void **state)
 	const struct files files = { .skips_system = true };
 	struct path_finding finding = { .problem = NULL };
 	struct buffer text = { .bytes = NULL };
-	struct file_why why;
+	struct file_why why = { .text = "" };
 	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
@@ -129,7 +129,7 @@ static void
 what_is_too_large_is_not_made_room_for(void **state)
 {
 	struct buffer text = { .bytes = NULL };
-	struct file_why why;
+	struct file_why why = { .text = "" };
 	int fd;
 
 	(void)state;
@@ -155,7 +155,7 @@ reading_goes_on_behind_a_signal(void **state)
 {
 	const struct sigaction action = { .sa_handler = interrupt };
 	struct buffer text = { .bytes = NULL };
-	struct file_why why;
+	struct file_why why = { .text = "" };
 	int ends[2], status;
 	pid_t child;
 
