@@ -91,6 +91,17 @@ append_number(char *text, size_t length, uint32_t number)
 }
 
 static size_t
+append_byte(char *text, size_t length, uint8_t byte)
+{
+	if (byte >= 100)
+		text[length++] = (char)('0' + byte / 100);
+	if (byte >= 10)
+		text[length++] = (char)('0' + byte / 10 % 10);
+	text[length++] = (char)('0' + byte % 10);
+	return length;
+}
+
+static size_t
 format_v4(const struct addr *addr, char text[ADDR_TEXT_BYTES])
 {
 	size_t length = 0;
@@ -98,8 +109,9 @@ format_v4(const struct addr *addr, char text[ADDR_TEXT_BYTES])
 	for (size_t i = 0; i < 4; i++) {
 		if (i > 0)
 			text[length++] = '.';
-		length = append_number(text, length, addr->bytes[i]);
+		length = append_byte(text, length, addr->bytes[i]);
 	}
+	text[length] = '\0';
 	return length;
 }
 
@@ -222,14 +234,14 @@ addr_parse(struct addr *addr, const char *text, size_t length)
 void
 addr_mask(struct addr *addr, unsigned bits)
 {
+	size_t whole = bits / 8;
+
 	addr->scope = 0;
 	addr->port = 0;
-	for (unsigned i = 0; i < sizeof(addr->bytes); i++) {
-		unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-
-		if (kept < 8)
-			addr->bytes[i] &= (uint8_t)(0xff00u >> kept);
-	}
+	if (whole >= sizeof(addr->bytes))
+		return;
+	addr->bytes[whole] &= (uint8_t)(0xff00u >> bits % 8);
+	memset(addr->bytes + whole + 1, 0, sizeof(addr->bytes) - whole - 1);
 }
 
 bool

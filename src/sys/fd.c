@@ -16,10 +16,12 @@
 void
 fd_close(int *fd)
 {
-	int saved = errno;
+	int saved;
 
-	if (*fd >= 0)
-		(void)close(*fd);
+	if (*fd < 0)
+		return;
+	saved = errno;
+	(void)close(*fd);
 	*fd = -1;
 	errno = saved;
 }

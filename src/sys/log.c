@@ -13,6 +13,7 @@
 
 #define VALUE_BYTES 1024u
 #define NUMBER_BYTES 20u /* digits of the largest */
+#define HEAD_BYTES 96u
 #define MASK_V4 24u /* bits of an address that is logged masked */
 #define MASK_V6 48u
 
@@ -23,8 +24,11 @@ static struct {
 	enum image_addresses addresses;
 	bool is_json;
 	bool is_open; /* a line is being built */
-	int64_t stamp_ms; /* what stamp shows */
-	char stamp[32];
+	/* How lines of a level and a millisecond begin. */
+	enum log_level head_level;
+	int64_t head_ms; /* 0: not made yet */
+	size_t head_length, head_ms_at; /* where that stands in it */
+	char head[HEAD_BYTES];
 } form = { .most = LOG_LEVEL_INFO };
 
 static const char *const level_names[] = {
@@ -41,6 +45,7 @@ log_open(const struct log_options *options)
 	form.is_json = options->format == IMAGE_LOG_JSON;
 	form.addresses = options->addresses;
 	form.most = options->has_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+	form.head_ms = 0;
 	return log_sink_open(options->sink, options->syslog_facility);
 }
 
@@ -104,6 +109,7 @@ put_key(const char *key, size_t value_length)
 {
 	size_t length = strlen(key);
 	char *at = line.bytes + line.length;
+	struct log_pair *pair = &line.pairs[line.pair_count];
 
 	/* Quotes, colon and comma, and what ends the line, are 10 at most. */
 	if (!form.is_open || line.pair_count == LOG_PAIRS_MAX ||
@@ -113,41 +119,62 @@ put_key(const char *key, size_t value_length)
 	*at++ = form.is_json ? ',' : ' ';
 	if (form.is_json)
 		*at++ = '"';
-	line.pairs[line.pair_count].key = (uint16_t)(at - line.bytes);
-	line.pairs[line.pair_count].key_length = (uint16_t)length;
-	memcpy(at, key, length);
-	at += length;
+	pair->key = (uint16_t)(at - line.bytes);
+	pair->key_length = (uint16_t)length;
+	/* Keys are short: shorter than a call is long. */
+	for (size_t i = 0; i < length; i++)
+		*at++ = key[i];
 	if (form.is_json)
 		*at++ = '"';
 	*at++ = form.is_json ? ':' : '=';
 	line.length = (size_t)(at - line.bytes);
-	line.pairs[line.pair_count++].value = (uint16_t)line.length;
+	pair->value = (uint16_t)line.length;
+	line.pair_count++;
 	return true;
 }
 
-/* 2026-11-21T04:00:00.123Z; made anew only when the millisecond changed. */
+/* time=2026-11-21T04:00:00.000Z level=info event= */
 static void
-put_stamp(void)
+make_head(enum log_level level, int64_t now_ms)
+{
+	time_t seconds = (time_t)(now_ms / 1000);
+	struct tm utc = { 0 };
+	char stamp[32];
+
+	(void)gmtime_r(&seconds, &utc);
+	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+	line.length = 0;
+	put_string(form.is_json ? "{\"time\":\"" : "time=");
+	form.head_ms_at = line.length + 20;
+	put_string(stamp);
+	put_string(form.is_json ? "\",\"level\":\"" : " level=");
+	put_string(level_names[level]);
+	put_string(form.is_json ? "\",\"event\":\"" : " event=");
+	memcpy(form.head, line.bytes, line.length);
+	form.head_length = line.length;
+	form.head_level = level;
+	form.head_ms = now_ms - now_ms % 1000;
+}
+
+/* Made anew where the second or the level is not that of the line before. */
+static void
+put_head(enum log_level level)
 {
 	int64_t now_ms = clock_wall_ms();
 
-	if (now_ms / 1000 != form.stamp_ms / 1000) {
-		time_t seconds = (time_t)(now_ms / 1000);
-		struct tm utc = { 0 };
-
-		(void)gmtime_r(&seconds, &utc);
-		(void)strftime(form.stamp, sizeof(form.stamp),
-		    "%Y-%m-%dT%H:%M:%S.000Z", &utc);
-	}
-	if (now_ms != form.stamp_ms) {
+	if (level != form.head_level || now_ms / 1000 != form.head_ms / 1000)
+		make_head(level, now_ms);
+	if (now_ms != form.head_ms) {
 		unsigned ms = (unsigned)(now_ms % 1000);
+		char *at = form.head + form.head_ms_at;
 
-		form.stamp[20] = (char)('0' + ms / 100);
-		form.stamp[21] = (char)('0' + ms / 10 % 10);
-		form.stamp[22] = (char)('0' + ms % 10);
-		form.stamp_ms = now_ms;
+		at[0] = (char)('0' + ms / 100);
+		at[1] = (char)('0' + ms / 10 % 10);
+		at[2] = (char)('0' + ms % 10);
+		form.head_ms = now_ms;
 	}
-	put(form.stamp, 24);
+	line.length = 0;
+	put(form.head, form.head_length);
 }
 
 void
@@ -158,27 +185,30 @@ log_begin(enum log_level level, const char *event)
 		return;
 	line.level = level;
 	line.event = event;
-	line.length = 0;
 	line.pair_count = 0;
-	put_string(form.is_json ? "{\"time\":\"" : "time=");
-	put_stamp();
+	put_head(level);
+	put_string(event);
 	if (form.is_json)
 		put_char('"');
-	log_word("level", level_names[level]);
-	log_word("event", event);
-	line.pair_count = 0;
+}
+
+/* Its value needs neither quotes nor escapes. */
+static void
+put_pair(const char *key, const char *value, size_t length)
+{
+	if (!put_key(key, length))
+		return;
+	if (form.is_json)
+		put_char('"');
+	put(value, length);
+	if (form.is_json)
+		put_char('"');
 }
 
 void
 log_word(const char *key, const char *word)
 {
-	if (!put_key(key, strlen(word)))
-		return;
-	if (form.is_json)
-		put_char('"');
-	put_string(word);
-	if (form.is_json)
-		put_char('"');
+	put_pair(key, word, strlen(word));
 }
 
 /* Both formats escape alike: JSON's rules, and \u00XX for what is no ASCII. */
@@ -254,15 +284,15 @@ log_number(const char *key, uint64_t number)
 void
 log_duration(const char *key, int64_t duration_ms)
 {
-	if (duration_ms < 0)
-		duration_ms = 0;
-	if (!put_key(key, NUMBER_BYTES + 4))
+	uint64_t shown_ms = duration_ms < 0 ? 0 : (uint64_t)duration_ms;
+	unsigned ms = (unsigned)(shown_ms % 1000);
+	const char decimals[] = { '.', (char)('0' + ms / 100),
+		(char)('0' + ms / 10 % 10), (char)('0' + ms % 10) };
+
+	if (!put_key(key, NUMBER_BYTES + sizeof(decimals)))
 		return;
-	put_number((uint64_t)duration_ms / 1000);
-	put_char('.');
-	put_char((char)('0' + duration_ms / 100 % 10));
-	put_char((char)('0' + duration_ms / 10 % 10));
-	put_char((char)('0' + duration_ms % 10));
+	put_number(shown_ms / 1000);
+	put(decimals, sizeof(decimals));
 }
 
 void
@@ -283,8 +313,7 @@ log_own_addr(const struct addr *addr)
 
 	if (!form.is_open)
 		return;
-	(void)addr_format(addr, text);
-	log_word("addr", text);
+	put_pair("addr", text, addr_format(addr, text));
 	log_number("port", addr->port);
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -287,6 +288,69 @@ every_byte_comes_back(enum image_log_format format)
 		comes_back(bytes, length);
 	}
 	pipe_close(&pipe_log);
+}
+
+static int64_t
+wall_ms(void)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* 2026-11-21T04:00:00.123Z */
+static int64_t
+told_ms(const char *line)
+{
+	struct tm utc = { 0 };
+	unsigned ms;
+	char *behind;
+
+	assert_true(find_pair(line, "time", &found));
+	assert_int_equal(found.length, 24);
+	found.value[24] = '\0';
+	behind = strptime((const char *)found.value, "%Y-%m-%dT%H:%M:%S", &utc);
+	assert_non_null(behind);
+	assert_int_equal(sscanf(behind, ".%3uZ", &ms), 1);
+	assert_int_equal(behind[4], 'Z');
+	return (int64_t)timegm(&utc) * 1000 + ms;
+}
+
+/* Whatever the line before said: over a second, and of two levels. */
+static void
+every_line_tells_its_time(void **state)
+{
+	static const struct {
+		enum log_level level;
+		const char *name;
+	} levels[] = { { LOG_LEVEL_INFO, "info" },
+		{ LOG_LEVEL_WARNING, "warning" } };
+
+	(void)state;
+	for (unsigned format = IMAGE_LOG_LOGFMT; format <= IMAGE_LOG_JSON;
+	     format++) {
+		int64_t end_ms = wall_ms() + 1100;
+
+		pipe_open(&pipe_log, (enum image_log_format)format);
+		for (unsigned i = 0; wall_ms() < end_ms; i++) {
+			unsigned which = i / 3 % 2;
+			int64_t before_ms = wall_ms();
+			const char *line;
+
+			log_begin(levels[which].level, "test");
+			log_end();
+			line = pipe_line(&pipe_log);
+			assert_true(told_ms(line) >= before_ms);
+			assert_true(told_ms(line) <= wall_ms());
+			assert_pair(line, "level", levels[which].name,
+			    strlen(levels[which].name));
+			assert_pair(line, "event", "test", 4);
+			if (i % 2 == 0)
+				(void)usleep(700);
+		}
+		pipe_close(&pipe_log);
+	}
 }
 
 static void
@@ -645,6 +709,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_comes_back_by_logfmt),
 		cmocka_unit_test(every_byte_comes_back_by_json),
+		cmocka_unit_test(every_line_tells_its_time),
 		cmocka_unit_test(a_line_cannot_be_forged),
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(every_kind_of_value),
