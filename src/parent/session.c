@@ -6,6 +6,7 @@
 #include "parent/session.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "core/image.h"
@@ -16,6 +17,9 @@
 
 _Static_assert(2 * IMAGE_LIMIT_MAX + LIMIT_LINGER_SLOTS <= SESSION_SLOTS_MAX,
     "every policy's slots have ids");
+
+/* What every connection needs, before what only services do. */
+#define SESSION_COMMON_BYTES offsetof(struct session, service_name)
 
 /* What being in a state counts as. */
 enum session_class {
@@ -117,17 +121,20 @@ session_take_fd(
 	if (session == NULL)
 		return NULL;
 	session_list_remove(parent, &sessions->free, session);
-	*session = (struct session){ .peer = *peer,
-		.id = sessions->next_round++ * SESSION_SLOTS_MAX +
-		    session_slot(parent, session),
-		.accepted_ms = parent->now_ms,
-		.fd = fd,
-		.status_fd = -1,
-		.stderr_fd = -1,
-		.pipe_fd = -1,
-		.cgroup_fd = -1,
-		.source = source,
-		.share = SOURCE_NONE };
+	/* What only services need is zero already: wipe_service. */
+	assert(session->service_name[0] == '\0');
+	memset(session, 0, SESSION_COMMON_BYTES);
+	session->peer = *peer;
+	session->id = sessions->next_round++ * SESSION_SLOTS_MAX +
+	    session_slot(parent, session);
+	session->accepted_ms = parent->now_ms;
+	session->fd = fd;
+	session->status_fd = -1;
+	session->stderr_fd = -1;
+	session->pipe_fd = -1;
+	session->cgroup_fd = -1;
+	session->source = source;
+	session->share = SOURCE_NONE;
 	return session;
 }
 
@@ -319,6 +326,15 @@ session_count_again(struct parent *parent, struct session *session,
 	}
 }
 
+/* Nothing of a service is left in the slot for the next in it. */
+static void
+wipe_service(struct session *session)
+{
+	if (session->service_name[0] != '\0')
+		memset((uint8_t *)session + SESSION_COMMON_BYTES, 0,
+		    sizeof(*session) - SESSION_COMMON_BYTES);
+}
+
 static void
 close_all(struct parent *parent, struct session *session)
 {
@@ -333,6 +349,7 @@ close_all(struct parent *parent, struct session *session)
 	fd_close(&session->pipe_fd);
 	assert(session->cgroup_fd == -1 && session->cgroup == CGROUP_NONE);
 	session->generation = 0;
+	wipe_service(session);
 }
 
 static void
