@@ -210,6 +210,30 @@ bucket_of(const struct source_table *table, const struct source_key *key)
 	return bucket & table->bucket_mask;
 }
 
+struct source_place
+source_seek(const struct source_table *table, const struct source_key *key)
+{
+	struct source_place place = { .key = *key,
+		.bucket = bucket_of(table, key) };
+
+	__builtin_prefetch(&table->buckets[place.bucket]);
+	return place;
+}
+
+void
+source_approach(
+    const struct source_table *table, const struct source_place *place)
+{
+	uint32_t record = table->buckets[place->bucket];
+	const uint8_t *source;
+
+	if (record == SOURCE_NONE)
+		return;
+	source = (const uint8_t *)&table->records[record];
+	__builtin_prefetch(source, 1);
+	__builtin_prefetch(source + sizeof(struct source) - 1, 1);
+}
+
 static uint32_t
 find_in(const struct source_table *table, uint32_t bucket,
     const struct source_key *key)
@@ -285,11 +309,10 @@ refresh(struct source_table *table, uint32_t record)
 }
 
 uint32_t
-source_take(
-    struct source_table *table, const struct source_key *key, int64_t now_ms)
+source_take_at(struct source_table *table, const struct source_place *place,
+    int64_t now_ms)
 {
-	uint32_t bucket = bucket_of(table, key);
-	uint32_t record = find_in(table, bucket, key);
+	uint32_t record = find_in(table, place->bucket, &place->key);
 	struct source *source;
 
 	absolve(table, now_ms);
@@ -303,13 +326,23 @@ source_take(
 	chain_remove(table, record);
 	unused_remove(table, record);
 	source = &table->records[record];
-	*source = (struct source){ .key = *key,
-		.bucket = bucket,
-		.chain = table->buckets[bucket],
+	*source = (struct source){ .key = place->key,
+		.bucket = place->bucket,
+		.chain = table->buckets[place->bucket],
 		.round = source->round + 1 };
-	table->buckets[bucket] = record;
+	table->buckets[place->bucket] = record;
 	unused_push(table, record);
 	return record;
+}
+
+uint32_t
+source_take(
+    struct source_table *table, const struct source_key *key, int64_t now_ms)
+{
+	const struct source_place place = { .key = *key,
+		.bucket = bucket_of(table, key) };
+
+	return source_take_at(table, &place, now_ms);
 }
 
 void

@@ -123,6 +123,23 @@ uint32_t source_take(
     struct source_table *table, const struct source_key *key, int64_t now_ms);
 
 /*
+ * The same in three steps, for many keys at a time: a large table is in no
+ * processor's cache, and so the memory is waited for once for all of them, not
+ * twice for each. The first two only make the third faster.
+ */
+struct source_place {
+	struct source_key key;
+	uint32_t bucket;
+};
+
+struct source_place
+source_seek(const struct source_table *table, const struct source_key *key);
+void source_approach(
+    const struct source_table *table, const struct source_place *place);
+uint32_t source_take_at(struct source_table *table,
+    const struct source_place *place, int64_t now_ms);
+
+/*
  * Lets its penalty end at until_ms, which may be over already. At most
  * penalty_max_ms from now_ms.
  */

@@ -69,43 +69,67 @@ objection_to(struct parent *parent, uint32_t source, bool exempt)
 	return NULL;
 }
 
-void
-admit_take_fd(struct parent *parent, int fd, const struct addr *peer,
-    uint32_t listener, bool is_lenient)
+bool
+admit_look_fd(struct parent *parent, struct arrival *arrival, int fd,
+    const struct addr *peer)
 {
 	const struct image_global *global = image_global(&parent->image);
 	const struct access access = access_admit(&parent->image, peer);
-	struct source_key key =
-	    source_key(peer, global->count_by_v4, global->count_by_v6, 0);
+	struct source_key key;
+
+	if (access.reason != ACCESS_ALLOWED) {
+		shut_out(parent, fd, peer, "denied", access.place);
+		return false;
+	}
+	key = source_key(peer, global->count_by_v4, global->count_by_v6, 0);
+	*arrival = (struct arrival){ .fd = fd,
+		.peer = *peer,
+		.place = source_seek(&parent->sources, &key) };
+	return true;
+}
+
+static void
+take_fd(struct parent *parent, const struct arrival *arrival, uint32_t listener,
+    bool is_lenient)
+{
+	const struct image_global *global = image_global(&parent->image);
+	const struct addr *peer = &arrival->peer;
 	bool exempt = access_exempt(&parent->image, peer) != NULL;
 	struct session *session;
 	const char *objection;
 	uint32_t source;
 
-	if (access.reason != ACCESS_ALLOWED) {
-		shut_out(parent, fd, peer, "denied", access.place);
-		return;
-	}
-	source = source_take(&parent->sources, &key, parent->now_ms);
+	source =
+	    source_take_at(&parent->sources, &arrival->place, parent->now_ms);
 	if (source == SOURCE_NONE) {
-		shut_out(parent, fd, peer, "full", NULL);
+		shut_out(parent, arrival->fd, peer, "full", NULL);
 		return;
 	}
 	objection = objection_to(parent, source, exempt);
 	if (objection != NULL) {
-		shut_out(parent, fd, peer, objection, NULL);
+		shut_out(parent, arrival->fd, peer, objection, NULL);
 		return;
 	}
 	if (parent->crowd.count >= global->pending)
 		settle_evict(parent,
 		    session_at(parent, crowd_heaviest_eldest(&parent->crowd)));
-	session = session_take_fd(parent, fd, peer, source);
+	session = session_take_fd(parent, arrival->fd, peer, source);
 	if (session == NULL) {
-		shut_out(parent, fd, peer, "full", NULL);
+		shut_out(parent, arrival->fd, peer, "full", NULL);
 		return;
 	}
 	session->listener = listener;
 	session->is_lenient = is_lenient;
 	session->is_exempt = exempt;
 	session_enter(parent, session, SESSION_QUEUED);
+}
+
+void
+admit_take_fds(struct parent *parent, const struct arrival arrivals[],
+    uint32_t count, uint32_t listener, bool is_lenient)
+{
+	for (uint32_t i = 0; i < count; i++)
+		source_approach(&parent->sources, &arrivals[i].place);
+	for (uint32_t i = 0; i < count; i++)
+		take_fd(parent, &arrivals[i], listener, is_lenient);
 }

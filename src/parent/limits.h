@@ -30,6 +30,7 @@
 #define LIMIT_LINGER_PER_SOURCE 256u
 
 #define LIMIT_ACCEPTS_A_TURN 64
+#define LIMIT_ACCEPTS_TOGETHER 16 /* before they are let in */
 #define LIMIT_LAST_ACCEPTS 4096 /* of a listener that leaves, in one turn */
 #define LIMIT_REAPS_A_TURN 512
 #define LIMIT_NAP_US 200 /* between turns, when many come one by one */

@@ -264,6 +264,32 @@ run_out(struct parent *parent, int error)
 	listeners->retry_ms = parent->now_ms + LIMIT_ACCEPT_RETRY_MS;
 }
 
+/* One, if there is one: false, and there is none for now, or no room. */
+static bool
+accept_one(struct parent *parent, const struct listener *listener, int *fd,
+    struct addr *peer)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+
+	*fd = accept4(
+	    listener->fd, (struct sockaddr *)&storage, &length, SOCK_CLOEXEC);
+	if (*fd < 0) {
+		if (is_of_connection(errno))
+			return true;
+		if (errno != EAGAIN)
+			run_out(parent, errno);
+		return false;
+	}
+	parent->counters.accepted++;
+	/* It would slow the connection down. */
+	if (parent->listeners.had_filter)
+		socket_filter_detach(*fd);
+	if (!addr_from_sockaddr(peer, (struct sockaddr *)&storage, length))
+		fd_close(fd);
+	return true;
+}
+
 /* Up to `most` of them. */
 static void
 accept_some(struct parent *parent, uint32_t index, int most)
@@ -271,33 +297,22 @@ accept_some(struct parent *parent, uint32_t index, int most)
 	const struct listener *listener = &parent->listeners.all[index];
 	uint32_t known_as =
 	    index < parent->listeners.count ? index : LISTENER_GONE;
+	struct arrival arrivals[LIMIT_ACCEPTS_TOGETHER];
+	uint32_t count = 0;
+	struct addr peer;
+	int fd;
 
-	for (int i = 0; i < most; i++) {
-		struct sockaddr_storage storage;
-		socklen_t length = sizeof(storage);
-		int fd = accept4(listener->fd, (struct sockaddr *)&storage,
-		    &length, SOCK_CLOEXEC);
-		struct addr peer;
-
-		if (fd < 0) {
-			if (errno == EAGAIN)
-				return;
-			if (is_of_connection(errno))
-				continue;
-			run_out(parent, errno);
-			return;
-		}
-		parent->counters.accepted++;
-		/* It would slow the connection down. */
-		if (parent->listeners.had_filter)
-			socket_filter_detach(fd);
-		if (addr_from_sockaddr(
-			&peer, (struct sockaddr *)&storage, length))
-			admit_take_fd(
-			    parent, fd, &peer, known_as, listener->is_lenient);
-		else
-			fd_close(&fd);
+	while (most-- > 0 && accept_one(parent, listener, &fd, &peer)) {
+		if (fd >= 0 &&
+		    admit_look_fd(parent, &arrivals[count], fd, &peer))
+			count++;
+		if (count < LIMIT_ACCEPTS_TOGETHER)
+			continue;
+		admit_take_fds(
+		    parent, arrivals, count, known_as, listener->is_lenient);
+		count = 0;
 	}
+	admit_take_fds(parent, arrivals, count, known_as, listener->is_lenient);
 }
 
 void

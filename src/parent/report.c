@@ -175,7 +175,7 @@ static void
 tell_descriptors(const struct parent *parent)
 {
 	const struct image_global *global = image_global(&parent->image);
-	uint64_t fixed = 64 + parent->listeners.count +
+	uint64_t fixed = 64 + LIMIT_ACCEPTS_TOGETHER + parent->listeners.count +
 	    UINT64_C(3) * WORKERS_A_SEAT *
 		((uint64_t)global->parser_workers + 1);
 	uint64_t wanted = fixed + global->pending + LIMIT_LINGER_SLOTS +

@@ -190,13 +190,28 @@ slow_take(struct slow *slow, uint32_t key, int64_t now_ms)
 	return true;
 }
 
+/* At once, or step by step with another's steps in between. */
+static uint32_t
+take_record(struct both *both, uint32_t key)
+{
+	struct source_place place, other;
+
+	if (both->slow.clock % 2 == 0)
+		return source_take(
+		    &both->table, &both->keys[key], both->now_ms);
+	place = source_seek(&both->table, &both->keys[key]);
+	other = source_seek(&both->table, &both->keys[(key + 1) % KEYS]);
+	source_approach(&both->table, &place);
+	source_approach(&both->table, &other);
+	return source_take_at(&both->table, &place, both->now_ms);
+}
+
 static void
 take(struct both *both, uint32_t key)
 {
 	struct slow_entry *entry = &both->slow.entries[key];
 	bool has_room = slow_take(&both->slow, key, both->now_ms);
-	uint32_t record =
-	    source_take(&both->table, &both->keys[key], both->now_ms);
+	uint32_t record = take_record(both, key);
 
 	if (!has_room) {
 		assert_int_equal(record, SOURCE_NONE);
