@@ -187,10 +187,21 @@ fuzz_fstat(int fd, struct stat *about)
 int
 fuzz_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
+	int ready = 0;
+
 	(void)timeout_ms;
-	for (nfds_t i = 0; i < count; i++)
+	for (nfds_t i = 0; i < count; i++) {
+		const struct file *file = fd_file(fds[i].fd);
+		short wanted =
+		    (short)(fds[i].events | POLLERR | POLLHUP | POLLNVAL);
+
+		/* The log takes all; epoll's bits are poll's. */
 		fds[i].revents = fds[i].events;
-	return (int)count;
+		if (file != NULL && file->kind != FILE_LOG)
+			fds[i].revents = (short)file_events(file) & wanted;
+		ready += fds[i].revents != 0;
+	}
+	return ready;
 }
 
 void *

@@ -38,6 +38,8 @@ connection_events(const struct connection *client)
 		events |= EPOLLIN;
 	if (client->has_fin)
 		events |= EPOLLRDHUP;
+	if (client->mark >= client->taken && client->mark < client->sent)
+		events |= EPOLLPRI;
 	if (client->has_reset)
 		events |= EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLIN;
 	if (client->is_shut && client->has_fin)

@@ -23,6 +23,7 @@
 #define LIMIT_ASK_MS 1000 /* until the kernel is asked again */
 
 #define LIMIT_RING_MS 3 /* until a refused client's end is looked for */
+#define LIMIT_RING_TOGETHER 32 /* asked about their ends at a time */
 #define LIMIT_LINGER_MS 15000 /* for it to close, in all; then the next: */
 #define LIMIT_LINGER_IDLE_MS 4000 /* without sending anything */
 #define LIMIT_LINGER_BYTES ((size_t)4 * 1024 * 1024)

@@ -6,6 +6,7 @@
 #include "parent/settle.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -326,6 +327,53 @@ settle_resume_linger(struct parent *parent, struct session *session)
 		session_enter(parent, session, SESSION_FREE);
 }
 
+/*
+ * It has had its answer for a while. Where its FIN is here, so is all that it
+ * sent, and one call takes all of that but for what an urgent mark divides.
+ */
+static void
+resume_ringed(struct parent *parent, struct session *session, short events)
+{
+	if ((events & (POLLRDHUP | POLLPRI)) == POLLRDHUP)
+		close_unawaited(parent, session);
+	else
+		settle_resume_linger(parent, session);
+}
+
+/* Whose FIN is here the kernel says of many at a time. */
+static void
+tend_ring(struct parent *parent)
+{
+	const struct session_list *ring = &parent->sessions.ring;
+	struct pollfd asked[LIMIT_RING_TOGETHER];
+	uint32_t slots[LIMIT_RING_TOGETHER];
+	nfds_t count;
+
+	do {
+		uint32_t slot = ring->first;
+
+		for (count = 0;
+		     count < LIMIT_RING_TOGETHER && slot != SESSION_NONE;
+		     count++) {
+			const struct session *session =
+			    session_at(parent, slot);
+
+			if (session->deadline_ms > parent->now_ms)
+				break;
+			asked[count] = (struct pollfd){ .fd = session->fd,
+				.events = POLLIN | POLLPRI | POLLRDHUP };
+			slots[count] = slot;
+			slot = session->links[ring->use].next;
+		}
+		if (count > 0 && poll(asked, count, 0) < 0)
+			for (nfds_t i = 0; i < count; i++)
+				asked[i].revents = 0;
+		for (nfds_t i = 0; i < count; i++)
+			resume_ringed(parent, session_at(parent, slots[i]),
+			    asked[i].revents);
+	} while (count == LIMIT_RING_TOGETHER);
+}
+
 /* It took too long to read; more text would not be read either. */
 static void
 end_help(struct parent *parent, struct session *session)
@@ -386,7 +434,7 @@ settle_tend(struct parent *parent)
 {
 	struct sessions *sessions = &parent->sessions;
 
-	expire(parent, &sessions->ring, settle_resume_linger);
+	tend_ring(parent);
 	expire(parent, &sessions->deciding, expire_deciding);
 	expire(parent, &sessions->launching, launch_expire);
 	expire(parent, &sessions->lingering, expire_lingering);

@@ -103,6 +103,17 @@ def run(clients):
         client.finish()
 
 
+class UrgentClient(Client):
+    """All of it at once, its end too, with an urgent mark behind the line."""
+
+    def _send(self):
+        self.sock.send(self.unsent)
+        self.sock.send(b"urgent", socket.MSG_OOB)
+        self.sock.send(b"behind")
+        self.unsent = None
+        self.sock.shutdown(socket.SHUT_WR)
+
+
 @pytest.fixture(scope="module")
 def far_away():
     """(the client's namespace, the mux behind the path)"""
@@ -120,13 +131,13 @@ def far_away():
         assert counts["lost"] > 100, path.report
 
 
-def ask(far_away, requests, address):
+def ask(far_away, requests, address, kind=Client):
     """So many clients without an error; every other one was slow."""
     here, _ = far_away
     good, slow = [], []
     while len(good) < CLIENTS:
-        clients = [Client(here, {4: B4, 6: B6}[address],
-                          requests[i % len(requests)])
+        clients = [kind(here, {4: B4, 6: B6}[address],
+                        requests[i % len(requests)])
                    for i in range(AT_ONCE)]
         run(clients)
         good += [client for client in clients if not client.error]
@@ -142,6 +153,17 @@ def test_refusal_before_a_mebibyte_arrives_whole(far_away, address):
                 (b"unknown\r\n", b"off\r\n", b"denied\r\n", b"\0", b"\n",
                  b"n" * 128)]
     for client in ask(far_away, requests, address):
+        assert client.answer == REFUSAL
+
+
+@pytest.mark.parametrize("kind", [Client, UrgentClient])
+@pytest.mark.parametrize("address", [4, 6])
+def test_refusal_behind_the_clients_end_arrives_whole(far_away, address, kind):
+    """Its end is there when it is looked for first; the answer is under way.
+
+    What it sent is thrown away all the same, on both sides of a mark.
+    """
+    for client in ask(far_away, [b"unknown\r\n", b"off\r\n"], address, kind):
         assert client.answer == REFUSAL
 
 
