@@ -17,6 +17,7 @@
 #include <linux/keyctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -364,10 +365,26 @@ report(enum step step)
 	(void)!write(BASE_STATUS_FD, bytes, sizeof(bytes));
 }
 
+/*
+ * The C library has the kernel note down in its memory on which processor it
+ * is, for functions that are not called here: a page that each launch would
+ * have to copy for that alone. Where it is not so, there is nothing to end.
+ */
+static void
+leave_rseq(void)
+{
+	const size_t size = sizeof(struct rseq);
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	(void)syscall(SYS_rseq, area, size, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 bool
 base_build(struct base *base, const char *kind_word)
 {
 	enum step failed = STEP_NONE;
+
+	leave_rseq();
 
 	if (fcntl(BASE_STATUS_FD, F_SETFD, FD_CLOEXEC) != 0)
 		return false;

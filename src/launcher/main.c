@@ -33,22 +33,38 @@ serve(struct base *base, struct plan *plan, const struct received *received)
 		    plan->service->filesystem - 1, &base->first_free_fd);
 }
 
+/*
+ * A clone shares all pages, and who writes into one first has to copy it. So
+ * what each launch writes is kept together: a plan begins a page, and what is
+ * called has all of the one below.
+ */
+static __attribute__((noinline)) enum receive_result
+serve_all(struct base *base)
+{
+	_Alignas(PLAN_ALIGNMENT) struct {
+		struct received received;
+		struct plan plan;
+	} work;
+	enum receive_result result;
+
+	do {
+		result = receive_launch(BASE_CHANNEL_FD, &work.received);
+		if (result == RECEIVE_LAUNCH)
+			serve(base, &work.plan, &work.received);
+	} while (result == RECEIVE_LAUNCH);
+	return result;
+}
+
 int
 main(int argc, char *argv[])
 {
 	static struct rulesets rulesets;
 	static struct base base = { .rulesets = &rulesets };
-	static _Alignas(PLAN_ALIGNMENT) struct plan plan;
-	struct received received;
 	enum receive_result result;
 
 	if (!base_build(&base, argc == 2 ? argv[1] : NULL))
 		return EXIT_FAILURE;
-	do {
-		result = receive_launch(BASE_CHANNEL_FD, &received);
-		if (result == RECEIVE_LAUNCH)
-			serve(&base, &plan, &received);
-	} while (result == RECEIVE_LAUNCH);
+	result = serve_all(&base);
 	if (result == RECEIVE_CLOSED)
 		return EXIT_SUCCESS;
 	(void)dprintf(

@@ -376,6 +376,20 @@ def test_a_parent_that_does_not_listen_to_the_status():
         assert probed(launcher)[0] == b"+"
 
 
+def minor_faults(launcher):
+    return int(launcher.proc("stat").rpartition(")")[2].split()[7])
+
+
+def test_a_launch_writes_to_few_of_the_launcher_s_pages():
+    """After each clone, who writes into a page first has to copy it."""
+    with Launcher() as launcher:
+        probed(launcher)
+        before = minor_faults(launcher)
+        for _ in range(20):
+            probed(launcher)
+        assert minor_faults(launcher) - before < 20 * 2.5
+
+
 @pytest.mark.parametrize("kind, user", [("base", 1234), ("full", 1234),
                                         ("self", None)])
 def test_a_base_is_for_root_or_for_others(kind, user):
