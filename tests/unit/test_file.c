@@ -96,6 +96,7 @@ assert_opens(const char *path)
 	if (fd == -1)
 		fail_msg("%s: fault %d (%s) at %s", path, (int)trust.fault,
 		    strerror(trust.error), trust.path);
+	assert_int_equal(trust.fault, FILE_FAULT_NONE);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(read(fd, text, sizeof(text)), 4);
 	close(fd);
@@ -374,6 +375,10 @@ test_foreign_owners(void **state)
 	assert_fault("theirs/file", FILE_FAULT_OWNER, "theirs");
 	assert_int_equal(symlink("theirs/../good", "through"), 0);
 	assert_fault("through/deep/file", FILE_FAULT_OWNER, "theirs");
+	/* Who made a link does not matter where others cannot make any. */
+	assert_int_equal(symlink("good/deep/file", "their-link"), 0);
+	assert_int_equal(lchown("their-link", FOREIGNER, 0), 0);
+	assert_opens("their-link");
 }
 
 /* Two file systems whose roots have one number: .. leads from one to the
@@ -432,8 +437,11 @@ test_sticky(void **state)
 	assert_int_equal(lchown("sticky/their-link", FOREIGNER, 0), 0);
 	assert_fault(
 	    "sticky/their-link/file", FILE_FAULT_OWNER, "sticky/their-link");
-	/* For them it is theirs. */
+	/* For them it is theirs, and root's is root's. */
 	fd = file_open_trusted("sticky/their-link/file", O_RDONLY, &theirs);
+	assert_true(fd >= 0);
+	close(fd);
+	fd = file_open_trusted("sticky/our-link/file", O_RDONLY, &theirs);
 	assert_true(fd >= 0);
 	close(fd);
 	/* A sticky directory that is not root's is like any other. */

@@ -5,6 +5,7 @@
 #include "core/access.h"
 #include "core/hours.h"
 #include "core/image.h"
+#include "core/image_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "guarded.h"
 #include "sound_image.h"
 
 static void
@@ -113,7 +115,8 @@ test_nothing_in_it(void **state)
 {
 	struct build build;
 	struct image image;
-	size_t size;
+	size_t size, length;
+	uint8_t *names_table;
 	void *block;
 
 	(void)state;
@@ -123,7 +126,42 @@ test_nothing_in_it(void **state)
 	block = build_block(&build, &size);
 	build_finish(&build);
 	assert_int_equal(image_init(&image, block, size), IMAGE_OK);
+	/* Without names either, what is no table of them is none. */
+	names_table = (uint8_t *)(uintptr_t)image_names_bytes(&image, &length);
+	names_table[0] ^= 1;
+	assert_int_equal(image_init(&image, block, size), IMAGE_BAD_NAMES);
 	free(block);
+}
+
+/* Whatever lies behind them: here it is padding, one time at least. */
+static void
+test_no_text_goes_beyond_all_texts(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		struct build build;
+		struct image image;
+		size_t size;
+		void *block;
+		char *texts;
+		uint32_t last;
+
+		build_init(&build);
+		small_global(&build);
+		small_names(&build, NULL, NULL, 0);
+		if (more != 0)
+			(void)small_text(&build, "more");
+		block = build_block(&build, &size);
+		build_finish(&build);
+		assert_int_equal(image_init(&image, block, size), IMAGE_OK);
+		last = image_count(&image, IMAGE_STRINGS) - 1;
+		texts = (char *)(uintptr_t)image_text(
+		    &image, (struct image_text){ 0, 0 });
+		texts[last] = 'x';
+		assert_false(image_has_text(&image,
+		    (struct image_text){ .offset = last, .length = 1 }, 100));
+		free(block);
+	}
 }
 
 /* Reads all that a reader of a checked image may. */
@@ -315,6 +353,31 @@ test_cut(void **state)
 		}
 		free(cut);
 	}
+	for (size_t head = 0; head < sizeof(struct image_header); head += 8)
+		assert_int_equal(image_init(&image, guarded(block, head), head),
+		    IMAGE_BAD_HEADER);
+	free(block);
+}
+
+/* With more behind it than it has sections; and what was known stays so. */
+static void
+test_longer(void **state)
+{
+	size_t size;
+	uint8_t *block = make(&size);
+	uint8_t *longer = calloc(size + 8, 1);
+	struct image image = { .size = 7 };
+	uint64_t claimed = size + 8;
+
+	(void)state;
+	memcpy(longer, block, size);
+	memcpy(longer + offsetof(struct image_header, size), &claimed,
+	    sizeof(claimed));
+	assert_int_equal(
+	    image_init(&image, longer, size + 8), IMAGE_BAD_SECTION);
+	assert_int_equal(image.size, 7);
+	assert_null(image.base);
+	free(longer);
 	free(block);
 }
 
@@ -395,9 +458,11 @@ main(void)
 		cmocka_unit_test(test_sound),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_nothing_in_it),
+		cmocka_unit_test(test_no_text_goes_beyond_all_texts),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_damaged_words),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_longer),
 		cmocka_unit_test(test_not_aligned),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_between_sections),

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "guarded.h"
+
 #define BYTES(literal) (const uint8_t *)(literal), sizeof(literal) - 1
 
 static void
@@ -77,12 +79,14 @@ test_line(void **state)
 		{ "rsync2\r\n", 8, false, false },
 		{ "rsyn\r\n", 6, false, false },
 		{ "rsync\r\nx", 8, false, false },
+		{ "rsync\nxx", 8, false, false },
+		{ "rsyn", 4, false, false },
 		{ "", 0, false, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const uint8_t *wire = (const uint8_t *)rows[i].wire;
+		const uint8_t *wire = guarded(rows[i].wire, rows[i].length);
 
 		assert_int_equal(
 		    name_is_line(wire, rows[i].length, BYTES("rsync"), false),
@@ -240,6 +244,29 @@ test_refused_tables(void **state)
 }
 
 /* Reads whatever a table that was taken lets one read. */
+/* Too short for its own head, or with something between that and its names. */
+static void
+test_no_tables(void **state)
+{
+	static const char *const one[] = { "ab" };
+	static const uint32_t head[] = { NAMES_MAGIC, 0, 12 };
+	static const uint32_t many[] = { NAMES_MAGIC, 1, 16 };
+	struct names names;
+	size_t size;
+	uint32_t *table = make_table(one, 1, &size);
+
+	(void)state;
+	assert_true(names_init(&names, guarded(head, 12), 12));
+	for (size_t shorter = 0; shorter < 12; shorter += 4)
+		assert_false(
+		    names_init(&names, guarded(head, shorter), shorter));
+	assert_false(names_init(&names, guarded(many, 12), 12));
+	assert_true(names_init(&names, table, size));
+	table[2]++;
+	assert_false(names_init(&names, table, size));
+	free(table);
+}
+
 static void
 walk(const void *table, size_t size)
 {
@@ -296,6 +323,7 @@ main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_refused_tables),
+		cmocka_unit_test(test_no_tables),
 		cmocka_unit_test(test_damaged),
 	};
 
