@@ -64,9 +64,13 @@ RELINKED = {"src/parser": ["build/tcpmuxd-parser"],
 
 
 def make(tree, *targets, jobs=2, flags=""):
-    """Builds; returns what was said if that failed, else None."""
+    """Builds; returns what was said if that failed, else None.
+
+    As if all trees stood in one place: so what a copy has is not made again,
+    but for what has changed.
+    """
     done = subprocess.run(
-        ["make", f"-j{jobs}", "WARN=-w",
+        ["make", f"-j{jobs}", "CURDIR=/mutant", "WARN=-w",
          f"OPT=-O2 -include mutant.h {flags}", "BUILD=build", *targets],
         cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         check=False)

@@ -251,6 +251,7 @@ test_no_tables(void **state)
 	static const char *const one[] = { "ab" };
 	static const uint32_t head[] = { NAMES_MAGIC, 0, 12 };
 	static const uint32_t many[] = { NAMES_MAGIC, 1, 16 };
+	static const uint32_t other[] = { NAMES_MAGIC + 1, 0, 12 };
 	struct names names;
 	size_t size;
 	uint32_t *table = make_table(one, 1, &size);
@@ -261,6 +262,7 @@ test_no_tables(void **state)
 		assert_false(
 		    names_init(&names, guarded(head, shorter), shorter));
 	assert_false(names_init(&names, guarded(many, 12), 12));
+	assert_false(names_init(&names, guarded(other, 12), 12));
 	assert_true(names_init(&names, table, size));
 	table[2]++;
 	assert_false(names_init(&names, table, size));
