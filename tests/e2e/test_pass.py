@@ -418,6 +418,25 @@ def test_a_full_queue_is_a_refusal_at_once(mux_factory, place):  # noqa: F811
         assert converse(first) == b""
 
 
+def test_a_server_that_takes_no_more_is_away_before_long(mux_factory, place):  # noqa: F811
+    """That it did take counts for a quarter of a second."""
+    mux = mux_factory(passed("echo", place / "full"))
+    with Server(place / "full", backlog=0) as server:
+        taken = asked(mux)
+        assert read(taken) == OK
+        server.take().end()
+        assert converse(taken) == b""
+        first = asked(mux)
+        assert read(first) == OK
+        time.sleep(0.3)
+        for _ in range(TIMES + 1):
+            assert converse(asked(mux)) == REFUSAL
+        mux.wait_log("pass-suspended", step="connect", error="EAGAIN",
+                     timeout=3)
+        server.take().end()
+        assert converse(first) == b""
+
+
 def test_more_than_a_server_takes_are_refused_at_once(mux_factory, place):  # noqa: F811
     """However long a queue it asked for: 256 wait for it, and no more."""
     mux = mux_factory(passed("echo", place / "slow", "sessions 400",
