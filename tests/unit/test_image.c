@@ -133,6 +133,28 @@ test_nothing_in_it(void **state)
 	free(block);
 }
 
+/* Each by what asks for it, and for whom nothing is started none. */
+static void
+test_filters_of_a_service(void **state)
+{
+	struct image_service service = { .kind = IMAGE_KIND_EXEC,
+		.syscalls = IMAGE_SYSCALLS_ANY };
+
+	(void)state;
+	assert_int_equal(image_service_filters(&service), 0);
+	service.syscalls = IMAGE_SYSCALLS_DEFAULT;
+	assert_int_equal(
+	    image_service_filters(&service), 1U << IMAGE_FILTER_DEFAULT);
+	service.syscalls = IMAGE_SYSCALLS_STDIO;
+	assert_int_equal(
+	    image_service_filters(&service), 1U << IMAGE_FILTER_STDIO);
+	service.network = IMAGE_NETWORK_NONE;
+	assert_int_equal(image_service_filters(&service),
+	    1U << IMAGE_FILTER_STDIO | 1U << IMAGE_FILTER_OFFLINE);
+	service.kind = IMAGE_KIND_TRAP;
+	assert_int_equal(image_service_filters(&service), 0);
+}
+
 /* Whatever lies behind them: here it is padding, one time at least. */
 static void
 test_no_text_goes_beyond_all_texts(void **state)
@@ -458,6 +480,7 @@ main(void)
 		cmocka_unit_test(test_sound),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_nothing_in_it),
+		cmocka_unit_test(test_filters_of_a_service),
 		cmocka_unit_test(test_no_text_goes_beyond_all_texts),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_damaged_words),
