@@ -107,9 +107,26 @@ def test_recycling_loses_nobody(mux_factory, seats, recycle, least):
                what="as many workers as seats")
 
 
+HARSH = ("allow any", "penalty timeout 1m", "penalty-threshold 1s")
+
+
+def test_the_word_of_a_worker_that_has_left_is_none(mux_factory):
+    """It was replaced, and there is nobody who could be found to lie."""
+    mux = mux_factory(CAT, parser=("timeout 1500ms", "recycle 1000000 1s"),
+                      exempt=(), admission=HARSH)
+    with mux.connect() as half:
+        half.sendall(b"ca")
+        assert half.recv(100) == REFUSAL
+    mux.wait_log("refuse", reason="timeout")
+    assert status(mux)["workers_started"] == 2
+    assert mux.request("cat", b"x") == (OK, b"x")
+
+
 def test_an_answer_about_who_is_gone_is_heeded_by_nobody(mux_factory):
-    """Its deadline comes while a worker looks at it, which is stopped then."""
-    mux = mux_factory(CAT, parser=("timeout 1s",))
+    """Its deadline comes while a worker looks at it, which is stopped then:
+    that is nothing to penalise it for."""
+    mux = mux_factory(CAT, parser=("timeout 1s",), exempt=(),
+                      admission=HARSH)
     pid = worker(mux)
     with mux.connect() as sock:
         sock.sendall(b"ca")
@@ -132,8 +149,8 @@ PTRACE_SEIZE, WALL = 0x4206, 0x40000000
 @pytest.mark.skipif(not IS_ROOT, reason="traces a worker")
 def test_a_worker_that_was_killed_is_believed_nothing(mux_factory):
     """Not while it is not reaped either: whoever traces it keeps it so long."""
-    mux = mux_factory(CAT, parser=("timeout 2s",), exempt=(), admission=(
-        "allow any", "penalty timeout 1m", "penalty-threshold 1s"))
+    mux = mux_factory(CAT, parser=("timeout 2s",), exempt=(),
+                      admission=HARSH)
     pid = worker(mux)
     with mux.connect(source="127.0.0.2") as half:
         half.sendall(b"ca")
