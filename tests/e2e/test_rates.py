@@ -199,6 +199,14 @@ def test_what_the_exempt_do_is_held_against_nobody(mux_of):
     assert is_served(mux, source="127.0.0.2")
 
 
+def test_what_others_of_its_source_do_is_not_held_against_the_exempt(mux_of):
+    mux = mux_of("count-by /24 /64", *SHUT_AT_ONCE, services=SERVICES,
+                 exempt=("127.0.0.2",))
+    offend_trap(mux, source="127.0.0.3")
+    assert_shut_out(mux, "penalty", source="127.0.0.4")
+    assert is_served(mux, source="127.0.0.2")
+
+
 def test_sessions_go_on_when_their_source_is_shut_out(mux_of):
     mux = mux_of(*SHUT_AT_ONCE, services=SERVICES)
     with mux.connect() as sock:
