@@ -96,9 +96,10 @@ def test_recycling_loses_nobody(mux_factory, seats, recycle, least):
     assert_all_answered(result)
     counted = status(mux)
     assert counted["helped"] == result["ok"]
-    # However slow it went: as many as there was reason for, but for the last.
+    # However slow it went: one goes on until the next is ready, which takes
+    # long on a busy machine, and answers a whole batch at a time.
     if by_count:
-        least = min(least, result["ok"] // 100 // 2)
+        least = min(least, result["ok"] // 100 // 4)
     assert counted["workers_started"] >= least >= 3
     assert counted["violations"] == counted["refused"] == 0
     assert not mux.logs("worker-died")
