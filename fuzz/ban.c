@@ -187,7 +187,8 @@ play(struct state *state, const uint8_t step[4])
 		break;
 	case 3:
 		look(state, (step[0] & 1) != 0 ? ADDR_V6 : ADDR_V4,
-		    step[1] | (step[2] & 1U) << 8, 128U << step[3] % 16);
+		    (step[1] | (step[2] & 1U) << 8) % (BAN_RANGES_MAX + 1),
+		    128U << step[3] % 16);
 		break;
 	}
 }

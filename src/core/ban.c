@@ -5,6 +5,7 @@
  */
 #include "core/ban.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/ban_exempt.h"
@@ -209,6 +210,7 @@ bans_choose(struct bans *bans, const struct source_table *table,
 	bool has_joined = false;
 	int64_t worth;
 
+	assert(most <= BAN_RANGES_MAX);
 	memset(choice, 0, sizeof(*choice));
 	choice->most = most;
 	choice->work = BAN_EXEMPT_WORK;
