@@ -59,7 +59,8 @@ RELINKED = {"src/parser": ["build/tcpmuxd-parser"],
             "src/launcher": ["build/tcpmuxd-launcher", "unit"],
             "src/sys": ["all", "unit"],
             "src/parent": ["build/tcpmuxd"],
-            "src/loader": ["build/tcpmuxd", "build/tests/unit/test_profile"],
+            "src/loader": ["build/tcpmuxd", "build/tests/unit/test_profile",
+                           "build/tests/tools/image"],
             "src/core": ["all", "unit"]}
 
 
