@@ -14,7 +14,7 @@ from launchers import (NEW_PRIVILEGES, SELF, Launcher, own, public_directory,
 from mux import IS_ROOT
 from rooms import unsanitized
 from test_launch_robber import landlock_abi
-from test_syscalls import EVERYTHING, NOBODY, answers
+from test_syscalls import BAD, EVERYTHING, NOBODY, answers
 
 pytestmark = [unsanitized, pytest.mark.skipif(
     not IS_ROOT, reason="services of other users need root")]
@@ -104,6 +104,16 @@ def test_the_kernel_alone_would_refuse_no_socket():
     calls = [("socket", 2, 1), ("socket", 10, 1), ("socket", 17, 3)]
     keys = {**EVERYTHING, "syscalls": "any"}
     assert set(answers(calls, **keys).values()) == {"done"}
+
+
+def test_no_message_connects(network):
+    fast = 0x20000000  # MSG_FASTOPEN
+    calls = {"sendto": (0, 0), "sendmsg": (0,), "sendmmsg": (0, 0)}
+    with_flag = [(name, BAD, *rest, fast) for name, rest in calls.items()]
+    without = [(name, BAD, *rest, 0) for name, rest in calls.items()]
+    said = answers(with_flag + without, **offline("base", network))
+    assert {said[call] for call in with_flag} == {"EPERM"}
+    assert {said[call] for call in without} == {"EBADF"}
 
 
 ESCAPE = r"""

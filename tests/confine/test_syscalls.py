@@ -88,7 +88,7 @@ REFUSED = [
     ("settimeofday", 1, 1), ("clock_settime", 999, 0),
     ("sethostname", 0, BAD), ("setdomainname", 0, BAD), ("syslog", 999),
     ("acct", 1), ("quotactl", BAD, 0, 0, 0), ("quotactl_fd", BAD),
-    ("open_by_handle_at", BAD, 0, BAD),
+    ("open_by_handle_at", BAD, 0, BAD), ("vhangup",),
 ]
 REFUSED_X86 = [("iopl", 99), ("ioperm", 0xFFFFFF, 1, 1), ("modify_ldt", 99),
                ("uselib", 0)]
@@ -110,6 +110,7 @@ REFUSED_IF = [
     ("sched_setaffinity", 99999999, 0), ("sched_setscheduler", -1, 0),
     ("sched_setparam", 99999999, 0), ("sched_setattr", 99999999, 0),
     ("setpriority", 0, 99999999), ("setpriority", 2, 99999999),
+    ("setpriority", 1, 0, 0),
     ("ioprio_set", 1, 99999999), ("ioprio_set", 9, 0),
     ("socket", 16, 9999, 1), ("socket", 16, 9999, 9),
     *((call, family, 9999) for call in ("socket", "socketpair")
