@@ -38,6 +38,26 @@ send_descriptors(int end, int (*make)(int fds[]), size_t count)
 	_exit(channel_send(end, &error, sizeof(error), fds, count) != 0);
 }
 
+/* All that came, or at the descriptor limit fewer, which are no use then. */
+static int
+take_rights(const struct cmsghdr *rights, int fds[], size_t count)
+{
+	size_t bytes = rights == NULL ? 0 : rights->cmsg_len - CMSG_LEN(0);
+
+	if (rights != NULL && bytes == count * sizeof(int)) {
+		memcpy(fds, CMSG_DATA(rights), bytes);
+		return 0;
+	}
+	for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(rights) + at, sizeof(fd));
+		fd_close(&fd);
+	}
+	errno = EMFILE;
+	return -1;
+}
+
 /* Takes what the helper sends; it is our own code, but may have died. */
 static int
 receive_descriptors(int end, int fds[], size_t count)
@@ -65,14 +85,7 @@ receive_descriptors(int end, int fds[], size_t count)
 		errno = error;
 		return -1;
 	}
-	/* At the descriptor limit a message arrives with fewer, or none. */
-	if (rights == NULL ||
-	    rights->cmsg_len != CMSG_LEN(count * sizeof(int))) {
-		errno = EMFILE;
-		return -1;
-	}
-	memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
-	return 0;
+	return take_rights(rights, fds, count);
 }
 
 static int
