@@ -6,8 +6,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -524,6 +527,28 @@ random_sources_against_a_plain_look(void **state)
 	}
 }
 
+static void
+more_ranges_than_there_are_end_the_program(void **state)
+{
+	struct fixture f;
+	int status = 0;
+	pid_t child;
+
+	(void)state;
+	fixture_init(&f, 24, 64);
+	fixture_ready(&f);
+	child = fork();
+	if (child == 0) {
+		(void)signal(SIGABRT, SIG_DFL);
+		(void)close(STDERR_FILENO);
+		choose(&f, ADDR_V4, BAN_RANGES_MAX + 1);
+		_exit(0);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	fixture_finish(&f);
+}
+
 int
 main(void)
 {
@@ -539,6 +564,7 @@ main(void)
 		cmocka_unit_test(everybody_exempt),
 		cmocka_unit_test(who_cannot_be_dropped_alone),
 		cmocka_unit_test(random_sources_against_a_plain_look),
+		cmocka_unit_test(more_ranges_than_there_are_end_the_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
