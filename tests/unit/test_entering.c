@@ -10,8 +10,11 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -22,7 +25,7 @@
 #include "sys/filter.h"
 #include "sys/landlock.h"
 
-#define KEY 5
+#define KEY 5u
 #define LONG_COUNT (65536 + 1) /* one, for a number of 16 bits */
 #define NET_RAW (UINT64_C(1) << 13)
 
@@ -42,6 +45,51 @@ static int
 forbid_tcp(void)
 {
 	return told(landlock_forbid_tcp());
+}
+
+/* What came with a later version of Landlock than its files did. */
+static int
+bind_among_denied(void)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET };
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (landlock_abi() < LANDLOCK_ABI_TCP)
+		return FAILING_CANNOT;
+	if (landlock_deny_all() != 0)
+		return 1;
+	return told(bind(fd, (const void *)&any, sizeof(any)));
+}
+
+/* Nothing can be allowed that a ruleset of an older version knows not. */
+static int
+allow_newer(void)
+{
+	const int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const int ruleset = landlock_files_ruleset(LANDLOCK_ABI_TRUNCATE - 1);
+
+	if (landlock_abi() < LANDLOCK_ABI_TRUNCATE)
+		return FAILING_CANNOT;
+	if (landlock_allow(ruleset, LANDLOCK_ABI_TRUNCATE - 1, root,
+		LANDLOCK_MAY_WRITE, true) != 0)
+		return 1;
+	return told(landlock_allow(
+	    ruleset, LANDLOCK_ABI_TRUNCATE, root, LANDLOCK_MAY_WRITE, true));
+}
+
+static int
+make_session_ruleset(void)
+{
+	return landlock_session_ruleset() < 0 ? errno : 0;
+}
+
+static int
+enter_one(void)
+{
+	static const struct sock_filter program =
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+
+	return told(filter_enter(&program, 1));
 }
 
 static int
@@ -74,12 +122,18 @@ static int
 verify_capabilities(void)
 {
 	static const struct drop_capabilities none = { 0 };
+	static const struct drop_capabilities whole = { .effective = NET_RAW,
+		.permitted = NET_RAW };
 	const struct drop_capabilities left[] = { { .permitted = NET_RAW },
 		{ .inheritable = NET_RAW }, none };
 	struct drop_capabilities sets;
 
 	if (drop_get_capabilities(&sets) != 0 || sets.permitted == 0)
 		return FAILING_CANNOT;
+	/* What is permitted is not all in effect. */
+	if (drop_set_capabilities(&left[0]) != 0 ||
+	    drop_verify_capabilities(&whole) == 0 || errno != EPERM)
+		return 4;
 	for (size_t i = 0; i < 2; i++) {
 		sets = left[i];
 		sets.permitted |= NET_RAW * (i == 0);
@@ -108,11 +162,23 @@ static const struct {
 	    { FAILS_WHERE(landlock_create_ruleset, EIO, 2, 0) }, 1 },
 	{ "no ruleset for TCP", forbid_tcp, EIO,
 	    { FAILS_WHERE(landlock_create_ruleset, EIO, 2, 0) }, 1 },
+	{ "denied TCP", bind_among_denied, EACCES, { FAILS_NOT }, 1 },
+	{ "a newer right", allow_newer, EINVAL, { FAILS_NOT }, 1 },
+	{ "no Landlock for a session", make_session_ruleset, EOPNOTSUPP,
+	    { FAILS(landlock_create_ruleset, ENOSYS) }, 1 },
+	/* The process has a filter, but another. */
+	{ "a program that is refused", enter_one, ENOMEM,
+	    { FAILS_WHERE(seccomp, ENOMEM, 0, SECCOMP_SET_MODE_FILTER) }, 1 },
 	{ "a filter too long", enter_long, EINVAL, { FAILS_NOT }, 1 },
 	{ "without clone3", enter_without_clone3, 0, { FAILS_NOT }, 1 },
 	/* Another filter is there, and refuses but the one without a key. */
 	{ "without one clone3", enter_without_clone3, EPERM,
 	    { FAILS(seccomp, 0), FAILS_WHERE(clone3, ENOSYS, 2, 0) }, 2 },
+	/* And one that refuses only this. */
+	{ "without another clone3", enter_without_clone3, EPERM,
+	    { FAILS(seccomp, 0), FAILS_WHERE(clone3, ENOSYS, 2, ~KEY) }, 2 },
+	{ "with clone3", enter_without_clone3, ENOMEM,
+	    { FAILS_WHERE(seccomp, ENOMEM, 0, SECCOMP_SET_MODE_FILTER) }, 1 },
 	{ "a filter that is refused", load, ENOMEM,
 	    { FAILS_WHERE(seccomp, ENOMEM, 0, SECCOMP_SET_MODE_FILTER) }, 1 },
 	{ "capabilities", verify_capabilities, 0, { FAILS_NOT }, 1 },

@@ -92,6 +92,25 @@ verify_addressed_network(void)
 	return verify_network();
 }
 
+/* An interface that is up, and has lost its address. */
+static int
+verify_raised_network(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	const struct sockaddr_in none = { .sin_family = AF_INET };
+	int fd;
+
+	if (unshare(CLONE_NEWNET) != 0)
+		return SILENT - 1;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (ioctl(fd, SIOCSIFFLAGS, &loopback) != 0)
+		return SILENT - 2;
+	memcpy(&loopback.ifr_addr, &none, sizeof(none));
+	if (ioctl(fd, SIOCSIFADDR, &loopback) != 0)
+		return SILENT - 3;
+	return verify_network();
+}
+
 static int
 map_ids(void)
 {
@@ -191,6 +210,7 @@ static const struct {
 	{ "try, child not found", try_network, ECHILD, FAILS(wait4, ECHILD) },
 	{ "verify", verify_new_network, 0, FAILS_NOT },
 	{ "verify, addressed", verify_addressed_network, EEXIST, FAILS_NOT },
+	{ "verify, up", verify_raised_network, EEXIST, FAILS_NOT },
 	{ "verify, no IPv4", verify_network, 0, FAILS(socket, EAFNOSUPPORT) },
 	{ "verify, no socket", verify_network, EACCES, FAILS(socket, EACCES) },
 	{ "verify, no flags", verify_new_network, EIO,
