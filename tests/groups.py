@@ -8,7 +8,8 @@ NEWNS, RDONLY, REMOUNT, BIND, PRIVATE, REC = (
     0x20000, 1, 32, 4096, 1 << 18, 16384)
 
 
-def _mount():
+def mount():
+    """Where they are mounted, or None."""
     with open("/proc/self/mountinfo") as file:
         for line in file:
             if " - cgroup2 " in line:
@@ -18,11 +19,11 @@ def _mount():
 
 def own():
     """Where our own cgroup is, and that of what we start; or None."""
-    mount = _mount()
+    where = mount()
     with open("/proc/self/cgroup") as file:
         for line in file:
-            if line.startswith("0::") and mount is not None:
-                return mount + line[3:].rstrip("\n").rstrip("/")
+            if line.startswith("0::") and where is not None:
+                return where + line[3:].rstrip("\n").rstrip("/")
     return None
 
 

@@ -52,13 +52,14 @@ class Row:
 
     directives: split at `;`. inside: {act of the insider: what it says}, a
     set where the order is nobody's. outside: {what: value}, see Outside.
-    stays: processes that outlive the session; logged: what it writes to the
-    log; needs: a reason to skip it.
+    fatal: the act that the session dies of, at last; stays: processes that
+    outlive it; logged: what it writes to the log; needs: a reason to skip it.
     """
     directives: str
     inside: dict
     outside: dict
     kinds: tuple = (EXEC, BUILTIN)
+    fatal: str = ""
     stays: int = 0
     logged: tuple = ()
     needs: str = ""
@@ -74,6 +75,7 @@ class Row:
 
 
 NO_GROUPS = "" if HAS_GROUPS else "there is no cgroup v2"
+NO_LIMITS = (IS_ROOT and groups.why_no_limits("memory", "pids")) or ""
 NO_LANDLOCK = "" if landlock_abi() >= 4 else "a kernel without these rules"
 
 TABLE = [
@@ -210,6 +212,16 @@ TABLE = [
     Row("limit stack 1M", {"raise=3": "3 EPERM"},
         {"limit stack size": (f"{MEGA}",) * 2}),
 
+    # how much, all of a session together
+    Row("limit memory 64M", {f"touch={8 * MEGA}": "done"},
+        {"group memory.max": f"{64 * MEGA}", "group memory.oom.group": "1",
+         "has swap": False, "has cgroup": True},
+        fatal=f"touch={128 * MEGA}", needs=NO_LIMITS),
+    Row("limit processes 3", {"forks": "2 EAGAIN"},
+        {"group pids.max": "3", "has cgroup": True}, needs=NO_LIMITS),
+    Row("limit processes 3; isolate pid", {"forks": "2 EAGAIN"},
+        {"group pids.max": "4", "parent": "tcpmuxd-init"}, needs=NO_LIMITS),
+
     # namespaces
     Row("isolate mount",
         {"list=/tmp": "-", "list=/dev/shm": "-", "file=/tmp/new": f"{MEGA} -",
@@ -258,21 +270,30 @@ WHAT = {"builtin": "builtin discard", "pass": "pass /run/tcpmuxd-test.sock",
 class World:
     """A place with files, and a mux with a service for each row and kind."""
 
-    def __init__(self, place, mux_factory):
-        self.place = place
+    def __init__(self, place, mux_factory, home):
+        """home: a cgroup for the mux, which is to be alone in one that has
+        limits.
+        """
+        self.place, self.home = place, home
         self._make_files()
         self.names = {}
         services = [self._service(kind, number)
-                    for number, row in enumerate(TABLE) for kind in row.kinds]
+                    for number, row in enumerate(TABLE) for kind in row.kinds
+                    if not row.needs]
         environment = os.environ.get("TCPMUXD_BUILD")
         os.environ["TCPMUXD_BUILD"] = str(place / "bin")
         try:
             self.mux = mux_factory(
-                *services, preexec=apart.leave,
+                *services, preexec=self._leave,
                 env={**os.environ, "LEAK": "a secret"})
         finally:
             os.environ["TCPMUXD_BUILD"] = environment or "build"
         self.before = self.outer_mounts()
+
+    def _leave(self):
+        if self.home is not None:
+            groups.write(self.home, "0")
+        apart.leave()
 
     def _make_files(self):
         for name in ("bin", "closed", "open", "tools", "jail/srv"):
@@ -340,11 +361,14 @@ def world(shared_mux_factory):
     libc = ctypes.CDLL(None, use_errno=True)
     queue = libc.msgget(QUEUE, 0o1666)
     assert queue != -1
-    with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-",
-                                     dir="/var/lib") as path:
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(tempfile.TemporaryDirectory(
+            prefix="tcpmuxd-test-", dir="/var/lib"))
         os.chmod(path, 0o755)
+        home = None if NO_LIMITS else stack.enter_context(
+            groups.made("rooms"))
         try:
-            world = World(pathlib.Path(path), shared_mux_factory)
+            world = World(pathlib.Path(path), shared_mux_factory, home)
             yield world
             world.mux.stop()
         finally:
@@ -391,6 +415,8 @@ class Outside:
             words = next(line for line in self.read("limits").splitlines()
                          if line.startswith(f"Max {what[6:]}  "))
             return tuple(words[26:].split()[:2])
+        if what.startswith("group "):
+            return " ".join(groups.read(self.group(), what[6:]))
         if what.startswith("env "):
             pairs = [word.split("=", 1) for word in
                      self.read("environ").rstrip("\0").split("\0")]
@@ -431,13 +457,23 @@ class Outside:
     def parent(self):
         return comm(int(own("PPid", self.pid)))
 
-    def has_cgroup(self):
-        """A session's, and its own."""
-        where = groups.of(self.world.mux)
+    def group(self):
+        """Its cgroup."""
         path = next(line[3:] for line in self.read("cgroup").splitlines()
                     if line.startswith("0::"))
-        return where is not None and os.path.basename(
-            os.path.dirname(path)) == os.path.basename(where)
+        return groups.mount() + path
+
+    def has_cgroup(self):
+        """A session's, and its own: one of those with limits, or without."""
+        above = os.path.basename(os.path.dirname(self.group()))
+        return above in {line.get("name") for event in ("cgroup", "cgroup-limits")
+                         for line in self.world.mux.logs(event)}
+
+    def has_swap(self):
+        """Where the kernel has none, there is no such file."""
+        with contextlib.suppress(FileNotFoundError):
+            return groups.read(self.group(), "memory.swap.max") != ["0"]
+        return False
 
 
 class Asked:
@@ -464,6 +500,13 @@ class Asked:
             said.append(line.rstrip("\n").removeprefix(
                 act.partition("=")[0] + " "))
 
+    def dies_of(self, act):
+        """Whether it has no word to say any more, and no end to its line."""
+        self.sock.sendall(act.encode() + b"\n")
+        with contextlib.suppress(ConnectionResetError):
+            return self.lines.readline() == b""
+        return True
+
     def end(self):
         self.lines.close()
         self.sock.close()
@@ -484,6 +527,8 @@ def look(world, row, session, words):
     outside = Outside(world, session.pid)
     seen += [(what, outside.see(what), value)
              for what, value in row.outside.items()]
+    if row.fatal:
+        seen.append((row.fatal, session.dies_of(row.fatal), True))
     return [*seen, ("tcpmuxd's mounts", world.outer_mounts(), world.before)]
 
 

@@ -155,6 +155,23 @@ say_map(const char *bytes)
 	printf("map %s\n", name_of(mapped == MAP_FAILED ? -1 : 0));
 }
 
+/* Memory that it really takes, and gives back. */
+static void
+say_touch(const char *bytes)
+{
+	const size_t size = strtoul(bytes, NULL, 10);
+	char *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mapped == MAP_FAILED) {
+		printf("touch %s\n", strerrorname_np(errno));
+		return;
+	}
+	memset(mapped, 1, size);
+	printf("touch done\n");
+	munmap(mapped, size);
+}
+
 /* What a file can hold: writes a page at a time, SIGXFSZ ignored. */
 static void
 say_file(const char *path)
@@ -511,6 +528,7 @@ static const struct {
 	{ "files", say_files },
 	{ "forks", say_forks },
 	{ "map", say_map },
+	{ "touch", say_touch },
 	{ "file", say_file },
 	{ "spin", spin },
 	{ "who", say_who },
