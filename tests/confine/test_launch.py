@@ -125,6 +125,15 @@ def test_without_root_ids_stay_and_capabilities_go():
         assert_descriptors(said)
 
 
+def test_without_root_groups_stay():
+    """Nobody may change them, nor tries."""
+    under = ["setpriv", "--reuid=1234", "--regid=1234", "--groups=7,8"]
+    with Launcher("self", under=under, flags=f"{SELF:x}") as one:
+        assert one.failed is None
+        _, said, _, _ = probed(one)
+        assert said["groups"] == ["7 8"]
+
+
 @pytest.mark.parametrize("where, kind", [("null", "device"),
                                          ("socket", "socket")])
 def test_stderr(where, kind):

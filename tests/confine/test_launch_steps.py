@@ -56,6 +56,7 @@ FAILING = [
     ("dup3", "descriptors", {}),
     ("close_range", "descriptors", {}),
     ("fcntl,0", "descriptors", {}),
+    ("fcntl,0@0", "descriptors", {}),  # it is asked whether to set more
     ("setsockopt", "descriptors", {}),
     ("umask", "umask", {"umask": "027"}),
     ("setpriority", "scheduling", {"nice": 5}),
@@ -64,6 +65,7 @@ FAILING = [
     ("unshare", "namespaces", ISOLATED),
     ("mount", "namespaces", ISOLATED),
     ("chroot", "root", {"chroot": "/usr"}),
+    ("openat@0", "root", {"chroot": "/usr"}),
     ("fchdir", "root", {"chroot": "/usr"}),
     ("chdir", "chdir", {"chdir": "/usr"}),
     ("setgroups", "groups", GROUPS),
@@ -230,7 +232,7 @@ def test_no_kernel_option_is_skipped_for_the_rootless():
 ], ids=["default", "offline"])
 def test_a_filter_that_is_none_is_told_by_how_a_call_fails(keys, call):
     """For another reason than the filter's, that is."""
-    with launchers_for(keys, ["seccomp=0", f"{call}={E.EPROTO}"]) as launcher:
+    with launchers_for(keys, ["seccomp@0=0", f"{call}={E.EPROTO}"]) as launcher:
         with launcher.launch() as session:
             assert session.statuses == [("filter", E.EPERM)]
             assert session.ended() == 1
@@ -240,10 +242,11 @@ def launchers_for(keys, failures):
     return Launcher(in_child=failures, **{"kind": "base", **keys})
 
 
-def test_a_hard_limit_that_stays_where_it_was_is_found_out():
-    """The soft one is by chance what it should become."""
+@pytest.mark.parametrize("was", [(60, 120), (30, 60)], ids=["hard", "soft"])
+def test_a_limit_that_stays_where_it_was_is_found_out(was):
+    """The other one is by chance what it should become."""
     keys = {**CPU, "preexec": lambda: resource.setrlimit(
-        resource.RLIMIT_CPU, (60, 120))}
+        resource.RLIMIT_CPU, was)}
     assert failed_step("prlimit64@0=0", keys) == ("rlimits", E.EPERM)
 
 
@@ -325,6 +328,19 @@ def test_no_mount_is_touched_that_is_the_launcher_s_too():
     """A service with a namespace of another kind has none of its own."""
     keys = {"kind": "full", "isolate": "4"}  # ipc
     with launchers_for(keys, [f"mount={E.EPROTO}"]) as launcher:
+        with launcher.launch() as session:
+            assert session.is_running and session.ended() == 0
+
+
+@pytest.mark.parametrize("kind, keys", [
+    ("base", {}), ("base-offline", {"network": "none"})])
+def test_what_is_done_for_all_no_child_does_again(kind, keys):
+    """Each launch would pay for it. It would be a step that failed."""
+    again = ("seccomp", "setgroups", "capset", "chdir", "fcntl,0@1",
+             f"prctl,{PR_SET_NO_NEW_PRIVS}", f"prctl,{PR_CAPBSET_DROP}",
+             f"prctl,{PR_SET_SECUREBITS}")
+    with Launcher(kind, in_child=[f"{call}={E.EPROTO}" for call in again],
+                  program="/bin/true", **keys) as launcher:
         with launcher.launch() as session:
             assert session.is_running and session.ended() == 0
 
@@ -458,6 +474,8 @@ def test_the_right_to_execute_may_be_a_capability_s(place):
     (elf(kind=1), E.ENOEXEC), (elf(phnum=0), E.ENOEXEC),
     (elf(phnum=0xffff), E.ENOEXEC), (elf(phentsize=32), E.ENOEXEC),
     (elf(phnum=60), E.ENOEXEC), (elf(phoff=2 ** 63), E.ENOEXEC),
+    (elf(phnum=2), E.ENOEXEC),  # of which a part is there
+    (elf(phoff=0)[:60], E.ENOEXEC),  # so is the only one: in this
     (elf(phoff=2 ** 63 - 1), E.ENOEXEC), (elf(phoff=1 << 40), E.ENOEXEC),
     (elf(interpreter=b"/nonexistent\0"), E.ELIBACC),
     (elf(interpreter=b"/etc/passwd\0"), E.ELIBACC),
@@ -500,6 +518,17 @@ def test_a_large_program_is_looked_at_where_its_headers_are(place):
         place("cut", bytes(moved) + headers[:-1])) == E.ENOEXEC
     assert refused_program(place("moved", bytes(moved) + headers),
                            in_child=[f"pread64@1={E.EIO}"]) == E.EIO
+
+
+def test_more_headers_than_programs_have_are_not_read(place):
+    assert refused_program(
+        place("many", elf(phnum=65) + bytes(65 * 56))) == E.ENOEXEC
+
+
+def test_what_the_first_read_brought_is_not_read_again():
+    """Each launch would pay for it."""
+    assert refused_program(program("tcpmuxd-launcher"),
+                           in_child=[f"pread64@1={E.EIO}"]) is None
 
 
 def test_the_first_loader_that_is_named_is_the_one(place):
@@ -584,7 +613,7 @@ START = [
     ("dup3@1", "descriptors"), ("close_range,6", "namespaces"),
     ("setsid", "process-group"), (f"keyctl,{KEYCTL_DESCRIBE}", "keyring"),
     ("landlock_create_ruleset@2", "landlock"), ("getrandom@1", "filter"),
-    ("seccomp@1", "filter"),
+    *((f"seccomp@{nth}", "filter") for nth in (0, 1)),
 ]
 
 

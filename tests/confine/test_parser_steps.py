@@ -162,9 +162,10 @@ def test_a_kernel_without_ipv6_has_a_parser_all_the_same():
         assert parser.failed is None and parser.greeting != b""
 
 
-def test_a_hard_limit_that_stays_where_it_was_is_found_out():
-    """The soft one is by chance what it should become."""
-    step, error = failed_step(words=["prlimit", "--cpu=10:20"],
+@pytest.mark.parametrize("was", ["10:20", "5:10"], ids=["hard", "soft"])
+def test_a_limit_that_stays_where_it_was_is_found_out(was):
+    """The other one is by chance what it should become."""
+    step, error = failed_step(words=["prlimit", f"--cpu={was}"],
                               failures=["prlimit64,0,0,-,0=0"])
     assert (step, error) == ("verify", E.EPERM)
 
