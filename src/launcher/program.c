@@ -31,8 +31,8 @@
 
 struct file {
 	int fd; /* owned; -1: it may be executed, but not read */
-	size_t length; /* of head */
-	char head[HEAD_BYTES];
+	size_t length; /* of what is there of head */
+	char head[HEAD_BYTES]; /* and NULs behind it */
 };
 
 static int
@@ -60,7 +60,6 @@ file_open(struct file *file, const char *path)
 {
 	ssize_t length;
 
-	file->length = 0;
 	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (file->fd == -1)
 		return errno == EACCES ? 0 : -1;
@@ -140,24 +139,19 @@ look_at_elf(const struct file *file, enum program_kind *kind,
 static int
 read_interpreter(const struct file *file, char path[PROGRAM_PATH_BYTES])
 {
-	const size_t length =
-	    file->length < LINE_BYTES ? file->length : LINE_BYTES;
-	size_t first = 2;
-	size_t end;
+	char line[LINE_BYTES + 1];
+	const char *word;
+	size_t length;
 
-	while (first < length &&
-	    (file->head[first] == ' ' || file->head[first] == '\t'))
-		first++;
-	end = first;
-	while (end < length && file->head[end] != ' ' &&
-	    file->head[end] != '\t' && file->head[end] != '\n' &&
-	    file->head[end] != '\0')
-		end++;
+	memcpy(line, file->head, LINE_BYTES);
+	line[LINE_BYTES] = '\0';
+	word = line + 2 + strspn(line + 2, " \t");
+	length = strcspn(word, " \t\n");
 	/* Empty, or it goes on where the kernel does not look. */
-	if (end == first || (end == length && length == LINE_BYTES))
+	if (length == 0 || word + length == line + LINE_BYTES)
 		return refuse(ENOEXEC);
-	memcpy(path, file->head + first, end - first);
-	path[end - first] = '\0';
+	memcpy(path, word, length);
+	path[length] = '\0';
 	return 0;
 }
 
@@ -165,7 +159,7 @@ int
 program_look(
     const char *path, enum program_kind *kind, char next[PROGRAM_PATH_BYTES])
 {
-	struct file file;
+	struct file file = { .fd = -1 };
 	int result = 0;
 
 	if (file_open(&file, path) != 0)
@@ -173,9 +167,9 @@ program_look(
 	*kind = PROGRAM_UNREADABLE;
 	if (file.fd == -1)
 		return 0;
-	if (file.length >= SELFMAG && memcmp(file.head, ELFMAG, SELFMAG) == 0) {
+	if (memcmp(file.head, ELFMAG, SELFMAG) == 0) {
 		result = look_at_elf(&file, kind, next);
-	} else if (file.length >= 2 && memcmp(file.head, "#!", 2) == 0) {
+	} else if (memcmp(file.head, "#!", 2) == 0) {
 		*kind = PROGRAM_SCRIPT;
 		result = read_interpreter(&file, next);
 	} else {
