@@ -138,7 +138,7 @@ read_pids(int procs_fd, pid_t pids[CGROUP_SIGNALS_MAX])
 		const long pid = strtol(at, &end, 10);
 
 		/* A number that is cut off is not looked at. */
-		if (end == at || *end != '\n')
+		if (*end != '\n')
 			break;
 		if (pid > 0)
 			pids[count++] = (pid_t)pid;
