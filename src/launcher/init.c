@@ -54,7 +54,6 @@ static const struct sock_filter calls[] = {
 	ALLOW(SYS_wait4),
 	ALLOW(SYS_close_range),
 	ALLOW(SYS_write), /* that it is ready */
-	ALLOW(SYS_restart_syscall), /* stopped and continued */
 	ALLOW(SYS_exit_group),
 	/* asked by filter_enter: the low half, on these machines */
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),

@@ -3,8 +3,10 @@ process 1 in them, from inside and from outside."""
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,12 @@ NAMES = {PID: "pid", MOUNT: "mnt", IPC: "ipc", UTS: "uts"}
 UID = 64322
 KILL = 1 << 5  # CAP_KILL
 OTHERS = ("net", "user", "cgroup", "time")
+# Of x86-64: calls, and where registers are in what ptrace(2) tells of them.
+CLOSE, GETPID, CLONE, PRCTL, RESTART_SYSCALL = 3, 39, 56, 157, 219
+RAX, RDI, ORIG_RAX, RIP = 10, 14, 15, 16
+PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_DETACH = 12, 13, 17
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+PR_SET_DUMPABLE, PR_SET_NAME, PR_GET_SECCOMP = 4, 15, 21
 
 
 @functools.cache
@@ -270,6 +278,48 @@ def test_the_init_of_a_user_s_service_keeps_nothing_of_its_capabilities():
             assert launchers.own(which, session.pid) == "0" * 16
             assert launchers.own(which, service_of(session.pid)) == (
                 f"{KILL:016x}")
+
+
+def call_kernel(pid, number, first):
+    """By the instruction behind which it waits; returns once it runs on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    registers = (ctypes.c_ulong * 27)()
+
+    def ptrace(request, argument=0):
+        assert libc.ptrace(request, pid, ctypes.c_void_p(0), ctypes.c_void_p(
+            argument)) == 0, os.strerror(ctypes.get_errno())
+
+    ptrace(PTRACE_SEIZE)
+    ptrace(PTRACE_INTERRUPT)
+    assert os.WIFSTOPPED(os.waitpid(pid, 0)[1])
+    ptrace(PTRACE_GETREGS, ctypes.addressof(registers))
+    registers[RIP] -= 2
+    registers[RAX], registers[RDI] = number, first
+    registers[ORIG_RAX] = 2 ** 64 - 1  # nothing is to be restarted
+    ptrace(PTRACE_SETREGS, ctypes.addressof(registers))
+    ptrace(PTRACE_DETACH)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="its registers")
+@pytest.mark.parametrize("number, first", [
+    (CLOSE, PR_GET_SECCOMP), (PRCTL, PR_SET_NAME), (PRCTL, PR_SET_DUMPABLE),
+    (GETPID, 0), (CLONE, 0), (RESTART_SYSCALL, 0)])
+def test_an_init_that_calls_more_than_it_needs_is_killed(number, first):
+    with inside("wait") as session:
+        session.read_until(b"wait -\n")
+        eventually(lambda: os.listdir(f"/proc/{session.pid}/fd") == [])
+        call_kernel(session.pid, number, first)
+        assert session.ended() == -signal.SIGSYS
+
+
+def test_an_init_that_is_stopped_goes_on_to_wait():
+    with inside("wait") as session:
+        session.read_until(b"wait -\n")
+        os.kill(session.pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(session.pid, os.WUNTRACED)[1])
+        os.kill(session.pid, signal.SIGCONT)
+        os.killpg(session.pid, signal.SIGTERM)
+        assert session.ended() == 128 + signal.SIGTERM
 
 
 def test_no_signal_from_inside_ends_the_init():
