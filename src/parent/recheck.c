@@ -31,6 +31,7 @@
 
 enum comparison {
 	COMPARISON_SAME,
+	COMPARISON_BEGINS, /* the same up to an urgent mark */
 	COMPARISON_DIFFERENT,
 	COMPARISON_GONE, /* the connection is in error */
 	COMPARISON_TAKEN, /* different, and taken out of the stream already */
@@ -69,8 +70,7 @@ is_line(
 /*
  * Looks without taking. The peek offset is switched off first, so that no
  * parser that still has the socket can move where this begins. A peek stops
- * at an urgent mark: then what stands before the mark is compared now, and
- * the rest when it is taken out.
+ * at an urgent mark: what stands behind it is compared when it is taken out.
  */
 static enum comparison
 compare(const struct parent *parent, const struct session *session,
@@ -90,7 +90,7 @@ compare(const struct parent *parent, const struct session *session,
 	if (got <= 0 || count_queued(session) < (int)length ||
 	    !name_begins_line(line, (size_t)got, name, name_length))
 		return COMPARISON_DIFFERENT;
-	return COMPARISON_SAME;
+	return COMPARISON_BEGINS;
 }
 
 /*
@@ -119,18 +119,23 @@ take_compared(const struct session *session, const uint8_t *name,
 							: COMPARISON_TAKEN;
 }
 
-/* Compares, then takes the line out: what is left is the service's. */
+/*
+ * Whether the client said so. to_take: the line is taken out, too, so that
+ * what is left is the service's; else where looking alone does not tell.
+ */
 static enum violation
-take_line(struct parent *parent, struct session *session, const uint8_t *name,
-    size_t name_length, size_t length, bool *is_taken)
+hear_line(struct parent *parent, struct session *session, const uint8_t *name,
+    size_t name_length, size_t length, bool to_take, bool *is_said)
 {
 	enum comparison comparison =
 	    compare(parent, session, name, name_length, length);
 
-	*is_taken = false;
-	if (comparison == COMPARISON_SAME)
+	*is_said = false;
+	if (comparison == COMPARISON_BEGINS ||
+	    (comparison == COMPARISON_SAME && to_take))
 		comparison = take_compared(session, name, name_length, length);
 	switch (comparison) {
+	case COMPARISON_BEGINS:
 	case COMPARISON_DIFFERENT:
 		return VIOLATION_MISMATCH;
 	case COMPARISON_TAKEN:
@@ -139,7 +144,7 @@ take_line(struct parent *parent, struct session *session, const uint8_t *name,
 	case COMPARISON_SAME:
 		session->generation = 0;
 		session->has_line = true;
-		*is_taken = true;
+		*is_said = true;
 		return VIOLATION_NONE;
 	case COMPARISON_GONE:
 		session->generation = 0;
@@ -263,13 +268,13 @@ answer_name(struct parent *parent, struct session *session,
 	const uint8_t *name =
 	    names_get(&parent->image.names, answer->name, &name_length);
 	enum violation violation;
-	bool is_taken;
+	bool is_said;
 
 	if (!has_length(asked, answer, name_length))
 		return VIOLATION_LINE;
-	violation = take_line(
-	    parent, session, name, name_length, answer->length, &is_taken);
-	if (is_taken) {
+	violation = hear_line(
+	    parent, session, name, name_length, answer->length, true, &is_said);
+	if (is_said) {
 		session_set_service(parent, session,
 		    image_name_service(&parent->image, answer->name));
 		decide_service(parent, session);
@@ -283,13 +288,14 @@ answer_help(struct parent *parent, struct session *session,
 {
 	const uint8_t help[] = { 'h', 'e', 'l', 'p' };
 	enum violation violation;
-	bool is_taken;
+	bool is_said;
 
 	if (!has_length(asked, answer, sizeof(help)))
 		return VIOLATION_LINE;
-	violation = take_line(
-	    parent, session, help, sizeof(help), answer->length, &is_taken);
-	if (is_taken)
+	/* Nobody gets what is left: like a refused one's, it is thrown away. */
+	violation = hear_line(parent, session, help, sizeof(help),
+	    answer->length, false, &is_said);
+	if (is_said)
 		settle_help(parent, session);
 	return violation;
 }
