@@ -28,12 +28,12 @@ static bool
 has_gap(const uint8_t low[16], const uint8_t high[16])
 {
 	uint8_t next[16];
-	int i = 15;
 
 	memcpy(next, low, sizeof(next));
-	while (i >= 0 && ++next[i] == 0)
-		i--;
-	return i >= 0 && memcmp(next, high, sizeof(next)) < 0;
+	for (int i = 15; i >= 0; i--)
+		if (++next[i] != 0)
+			return memcmp(next, high, sizeof(next)) < 0;
+	return false; /* low is the last of all */
 }
 
 static bool
