@@ -317,7 +317,8 @@ settle_resume_linger(struct parent *parent, struct session *session)
 {
 	ssize_t count = discard(session);
 
-	if (count == 0 || (count < 0 && errno != EAGAIN) || count > 0 ||
+	/* At its end, or more than is put up with; in error; or too long. */
+	if (count >= 0 || errno != EAGAIN ||
 	    parent->now_ms >= session->linger_end_ms) {
 		session_enter(parent, session, SESSION_FREE);
 		return;
@@ -340,38 +341,46 @@ resume_ringed(struct parent *parent, struct session *session, short events)
 		settle_resume_linger(parent, session);
 }
 
-/* Whose FIN is here the kernel says of many at a time. */
+/* Who is due: as many as can be asked about together. */
+static nfds_t
+find_due(struct parent *parent, struct pollfd asked[], uint32_t slots[])
+{
+	const struct session_list *ring = &parent->sessions.ring;
+	uint32_t slot = ring->first;
+	nfds_t count = 0;
+
+	while (count < LIMIT_RING_TOGETHER && slot != SESSION_NONE) {
+		const struct session *session = session_at(parent, slot);
+
+		if (session->deadline_ms > parent->now_ms)
+			break;
+		asked[count] = (struct pollfd){ .fd = session->fd,
+			.events = POLLIN | POLLPRI | POLLRDHUP };
+		slots[count] = slot;
+		count++;
+		slot = session->links[ring->use].next;
+	}
+	return count;
+}
+
+/*
+ * Whose FIN is here the kernel says of many at a time. If it does not, they
+ * linger.
+ */
 static void
 tend_ring(struct parent *parent)
 {
-	const struct session_list *ring = &parent->sessions.ring;
 	struct pollfd asked[LIMIT_RING_TOGETHER];
 	uint32_t slots[LIMIT_RING_TOGETHER];
-	nfds_t count;
+	nfds_t count = find_due(parent, asked, slots);
 
-	do {
-		uint32_t slot = ring->first;
-
-		for (count = 0;
-		     count < LIMIT_RING_TOGETHER && slot != SESSION_NONE;
-		     count++) {
-			const struct session *session =
-			    session_at(parent, slot);
-
-			if (session->deadline_ms > parent->now_ms)
-				break;
-			asked[count] = (struct pollfd){ .fd = session->fd,
-				.events = POLLIN | POLLPRI | POLLRDHUP };
-			slots[count] = slot;
-			slot = session->links[ring->use].next;
-		}
-		if (count > 0 && poll(asked, count, 0) < 0)
-			for (nfds_t i = 0; i < count; i++)
-				asked[i].revents = 0;
+	while (count > 0) {
+		(void)poll(asked, count, 0);
 		for (nfds_t i = 0; i < count; i++)
 			resume_ringed(parent, session_at(parent, slots[i]),
 			    asked[i].revents);
-	} while (count == LIMIT_RING_TOGETHER);
+		count = find_due(parent, asked, slots);
+	}
 }
 
 /* It took too long to read; more text would not be read either. */
