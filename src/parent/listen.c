@@ -329,13 +329,8 @@ listen_accept(struct parent *parent, uint32_t index)
 static void
 let_leave(struct parent *parent, uint32_t index)
 {
-	struct listeners *listeners = &parent->listeners;
-
 	accept_some(parent, index, LIMIT_LAST_ACCEPTS);
-	close_one(parent, &listeners->all[index]);
-	while (listeners->leaving > 0 &&
-	    listeners->all[listeners->count + listeners->leaving - 1].fd < 0)
-		listeners->leaving--;
+	close_one(parent, &parent->listeners.all[index]);
 }
 
 void

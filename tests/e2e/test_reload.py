@@ -11,8 +11,8 @@ import mux as muxes
 import pytest
 from faults import Failing
 from hanging import Hanging, hanging
-from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, eventually, policy, program,
-                 service)
+from later import Later
+from mux import IS_ROOT, LOCAL4, OK, REFUSAL, eventually, policy, service
 from rooms import unsanitized
 
 CAT, DOG = service("cat", "exec /bin/cat"), service("dog", "exec /bin/cat")
@@ -438,10 +438,8 @@ def test_an_address_and_all_addresses_change_places(
 @unsanitized  # its runtime wants to be the first that is preloaded
 @root_only
 def test_a_loader_that_hangs_is_given_up(mux_factory):
-    later = os.path.join("/tmp", f"later-{os.getpid()}")
-    mux = mux_factory(CAT, preexec=Hanging(), env={
-        "LD_PRELOAD": program("tests/tools/preload/later.so"),
-        "LATER": later})
+    later = Later(os.path.join("/tmp", f"later-{os.getpid()}"))
+    mux = mux_factory(CAT, preexec=Hanging(), env=later.env)
     running = begin(mux, b"cat")
     children = mux.children()
     try:
@@ -455,12 +453,10 @@ def test_a_loader_that_hangs_is_given_up(mux_factory):
             assert mux.wait_log("reload", since=since, queued="yes")
             time.sleep(0.2)
             assert not mux.logs("reload-failed")
-            with open(later, "w", encoding="ascii") as file:
-                file.write("29")
+            later.be(29)
             assert mux.request("cat", b"x") == (OK, b"x")
             assert not mux.logs("reload-failed")
-            with open(later, "w", encoding="ascii") as file:
-                file.write("31")
+            later.be(31)
             failed = mux.wait_log("reload-failed", since=since)
             assert failed["reason"] == "timeout"
         # The one that was asked for meanwhile is next.
@@ -469,8 +465,7 @@ def test_a_loader_that_hangs_is_given_up(mux_factory):
         assert mux.request("dog", b"x") == (OK, b"x")
         assert echoes(running)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(later)
+        later.forget()
 
 
 # --- what it costs ----------------------------------------------------------
