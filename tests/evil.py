@@ -240,6 +240,15 @@ def far_hours():
     return f"hours {'mon tue wed thu fri sat sun'.split()[day]} 11:00-12:00"
 
 
+def evil_program(directory, program, how, when=""):
+    """The path of a copy, in that directory, that does so when it is asked."""
+    path = shutil.copy(muxes.program(f"tests/evil-parser/{program}"),
+                       directory)
+    with open(f"{path}.how", "w") as file:
+        file.write(f"{how} {when}\n{muxes.program('tcpmuxd-parser')}\n")
+    return path
+
+
 class Client(NamedTuple):
     kind: str
     sock: socket.socket
@@ -255,10 +264,7 @@ class Evil:
                  parser=("timeout 5s",), listen=(LOCAL4,), **policy):
         self.dir = tempfile.mkdtemp(prefix="tcpmuxd-evil-")
         os.chmod(self.dir, 0o755)
-        self.program = shutil.copy(
-            muxes.program(f"tests/evil-parser/{program}"), self.dir)
-        with open(f"{self.program}.how", "w") as file:
-            file.write(f"{how} {when}\n{muxes.program('tcpmuxd-parser')}\n")
+        self.program = evil_program(self.dir, program, how, when)
         till = os.path.join(self.dir, "till")
         os.mkdir(till)
         os.chmod(till, 0o777)  # whoever the service runs as

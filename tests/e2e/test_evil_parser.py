@@ -77,6 +77,7 @@ def told(kind, reason):
         evil.ask(kind)
         evil.expect(EXPECTED)
         evil.assert_clean(Deed(violation(reason)))
+        assert not evil.mux.logs("absolve")  # nobody was penalised
     return ask
 
 

@@ -48,6 +48,22 @@ def give_back_descriptors(mux):
     resource.prlimit(mux.pid, resource.RLIMIT_NOFILE, (hard, hard))
 
 
+# --- a crowd at one door ----------------------------------------------------
+
+def test_a_crowd_at_one_door_keeps_nobody_waiting_at_another(mux_factory):
+    """64 of it are accepted, and then it is the other's turn."""
+    mux = mux_factory(CAT, listen=(LOCAL4, "127.0.0.2"),
+                      admission=("deny 127.9.0.0/16", "allow any"))
+    os.kill(mux.pid, signal.SIGSTOP)
+    for number in range(200):
+        mux.connect(source=f"127.9.1.{number + 1}").sendall(b"x")
+    mux.connect("127.0.0.2", source="127.9.2.1").sendall(b"x")
+    os.kill(mux.pid, signal.SIGCONT)
+    mux.wait_log("shut-out", count=201)
+    order = [line["addr"] for line in mux.logs("shut-out")]
+    assert order.index("127.9.2.1") == 64
+
+
 # --- descriptors ------------------------------------------------------------
 
 @pytest.mark.parametrize("listeners", [1, 12])

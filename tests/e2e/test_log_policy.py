@@ -4,6 +4,7 @@ JSON if that is asked for, whatever happens (mux.parse_line insists).
 """
 
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -15,7 +16,10 @@ import tempfile
 
 import pytest
 
-from mux import LOCAL4, LOCAL6, OK, eventually, service
+from evil import evil_program
+from faults import Failing
+from load import status
+from mux import IS_ROOT, LOCAL4, LOCAL6, OK, eventually, service
 
 CAT = service("cat", "exec /bin/cat")
 CLIENT = "127.9.8.7"
@@ -96,6 +100,37 @@ def test_a_launch_that_fails_is_never_left_out(mux_factory, fading):
     for _ in range(15):
         mux.refused("gone", source=CLIENT)
     mux.wait_log("refuse", reason="launch", count=15)
+
+
+# The first line that a client causes is the last.
+ONE = "limit 1/h burst 1"
+
+
+def mux_that_has_said_it(mux_factory, **how):
+    mux = mux_factory(CAT, listen=(LOCAL4,), top=log_of(ONE),
+                      admission=("deny 127.0.0.3", "allow any"), **how)
+    for _ in range(2):
+        be_shut_out(mux, "127.0.0.3")
+    assert status(mux)["log_suppressed"] == 1
+    return mux
+
+
+def test_that_a_parser_died_of_it_is_never_left_out(mux_factory):
+    with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-") as directory:
+        os.chmod(directory, 0o755)
+        path = evil_program(directory, "mortal", "asked-three")
+        mux = mux_that_has_said_it(mux_factory, parser=(f"program {path}",))
+        mux.refused("cat")
+        mux.wait_log("refuse", reason="crash")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="its filter is for root")
+def test_that_a_line_is_another_than_was_seen_is_never_left_out(mux_factory):
+    mux = mux_that_has_said_it(mux_factory, preexec=Failing(
+        "recvfrom", error=errno.EAGAIN,
+        equal={2: len(b"cat\r\n"), 3: socket.MSG_DONTWAIT}))
+    mux.refused("cat")
+    mux.wait_log("refuse", reason="mismatch")
 
 
 # --- addresses --------------------------------------------------------------

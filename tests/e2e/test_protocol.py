@@ -13,6 +13,7 @@ import time
 import pytest
 
 from clients import ARRIVES, Ask, Urgent, descriptors, urgent_at, wave
+from load import status
 from mux import (LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
                  send_pieces, service, splits)
 
@@ -401,13 +402,18 @@ def silence(sock):
 
 
 def test_shut_out_is_closed_without_text(hasty):
+    """And that is all: nobody is asked about it."""
+    mark = hasty.mark()
     for request in CAT_NAME, b"help\r\n", b"cats\r\n", b"\n", b"":
         with hasty.connect(source="127.0.0.66") as sock:
             with contextlib.suppress(OSError):  # it may be closed by then
                 sock.sendall(request)
                 sock.shutdown(socket.SHUT_WR)
             assert silence(sock), request
-    hasty.wait_log("shut-out", reason="denied", count=5)
+    hasty.wait_log("shut-out", since=mark, reason="denied", count=5)
+    assert status(hasty)["pending"] == 0
+    assert {line["event"] for line in hasty.log.find(since=mark)} == {
+        "shut-out", "status"}
 
 
 def test_too_many_undecided_of_one_source_are_closed_without_text(hasty):

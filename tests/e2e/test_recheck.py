@@ -40,7 +40,9 @@ def test_a_client_that_is_gone_is_no_parser_s_lie(failing, where):
     # This one is not really gone: its unread line resets it.
     with contextlib.suppress(ConnectionResetError):
         assert mux.raw(LINE, half_close=False) == b""
+    mux.wait_log("gone")
     others_are_served(mux)
+    assert not mux.logs("probe")  # it had said what it wants
     assert not mux.logs("violation")
 
 
