@@ -263,6 +263,25 @@ O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_PATH = 1, 2, 0x40, 0x200, 0x200000
 AT_FDCWD = -100
 
 
+def test_stdio_is_for_talking():
+    """Each call that it has for that, where the kernel refuses it for another
+    reason."""
+    talking = [
+        ("read", BAD), ("readv", BAD), ("pread64", BAD), ("preadv", BAD),
+        ("preadv2", BAD), ("write", BAD), ("writev", BAD),
+        ("sendfile", BAD, BAD), ("copy_file_range", BAD, 0, BAD),
+        ("recvfrom", BAD), ("sendto", BAD), ("shutdown", BAD),
+        ("getsockname", BAD), ("getpeername", BAD), ("getsockopt", BAD),
+        ("close", BAD), ("close_range", 1, 0), ("dup", BAD),
+        ("dup3", BAD, BAD), ("pipe2", 0, BAD), ("lseek", BAD),
+        ("fadvise64", BAD), ("ppoll", 0, 0, 1), ("pselect6", BAD),
+        ("epoll_create1", BAD), ("epoll_ctl", BAD), ("epoll_pwait", BAD),
+    ]
+    said = answers(talking, "here", **STDIO)
+    assert {call: how for call, how in said.items()
+            if how in ("EPERM", "done")} == {}
+
+
 def test_stdio_refuses_the_rest():
     refused = [
         ("clone", 17), ("fork",), ("vfork",), ("clone3", 0, 0),
