@@ -51,8 +51,8 @@ def hold(mux, sources):
     assert good["ok"] > 10 and served > 3
     assert result["held_opened"] == SLOW + DRIP
     assert result["held_open"] == 0, result
-    # Timed from when the last had come.
-    assert result["held_last_s"] < DEADLINE + 1.5, result
+    # Timed from when the last had come; without a deadline it is 10 s more.
+    assert result["held_last_s"] < DEADLINE + 5, result
     return result
 
 

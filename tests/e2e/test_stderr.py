@@ -51,7 +51,7 @@ def test_all_of_a_last_pipeful_is_there(mux_factory, tmp_path):
 def test_a_turn_takes_a_share_of_a_flood(mux_factory, tmp_path):
     """Twenty services that never stop complaining hold nobody up: one read is
     more lines than a turn takes, so no turn has a second one."""
-    path = script(tmp_path, "exec yes >&2\n")
+    path = script(tmp_path, "read go\nexec yes >&2\n")
     mux = mux_factory(muxes.service("flood", f"exec {path}", "sessions 20",
                                     "per-source 20"),
                       admission=("allow any", "per-source 100"))
@@ -59,6 +59,8 @@ def test_a_turn_takes_a_share_of_a_flood(mux_factory, tmp_path):
     for flood in floods:
         flood.sendall(b"flood\r\n")
         assert flood.recv(3) == muxes.OK
+    for flood in floods:
+        flood.sendall(b"go\n")
     with muxes.traced(mux.pid, tmp_path / "trace", "-e",
                       "trace=read,epoll_wait,epoll_pwait"):
         for _ in range(40):

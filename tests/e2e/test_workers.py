@@ -135,7 +135,9 @@ def test_an_answer_about_who_is_gone_is_heeded_by_nobody(mux_factory):
         os.kill(pid, signal.SIGSTOP)
         sock.sendall(b"t\r\nhello")
         assert sock.recv(100) == REFUSAL
-        os.kill(pid, signal.SIGCONT)
+        # On a busy machine it may have been killed for being stopped.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
         assert mux.request("cat", b"x") == (OK, b"x")
     mux.wait_log("refuse", reason="timeout")
     mux.wait_log("exit")
