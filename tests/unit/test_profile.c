@@ -22,6 +22,7 @@
 
 #include "loader/profile.h"
 #include "sys/memfd.h"
+#include "stdio_calls.h"
 
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
@@ -213,6 +214,51 @@ foreign_abis_kill(void **state)
 	}
 }
 
+static bool
+is_stdio_call(int number)
+{
+	for (size_t i = 0; i < sizeof(stdio_calls) / sizeof(int); i++)
+		if (stdio_calls[i] == number)
+			return true;
+	return false;
+}
+
+static bool
+allows(const struct program *program, int number, const uint64_t args[3])
+{
+	const struct seccomp_data call = { .nr = number,
+		.arch = ARCH,
+		.args = { args[0], args[1], args[2], 0, args[0] > 9, 0 } };
+
+	return run(program, &call) == SECCOMP_RET_ALLOW;
+}
+
+static void
+stdio_allows_this_and_nothing_else(void **state)
+{
+	static const uint64_t no[] = { 0, 0, 0 };
+	static const uint64_t every[] = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	static struct program program;
+	const size_t asks = sizeof(stdio_asks) / sizeof(stdio_asks[0]);
+
+	(void)state;
+	make(&program, &profile_stdio);
+	for (int number = 0; number < NUMBERS; number++) {
+		bool is_asked = false;
+
+		for (size_t i = 0; i < asks; i++)
+			is_asked |= stdio_asks[i].number == number;
+		if (allows(&program, number, every) != is_stdio_call(number))
+			fail_msg("call %d, asked anything", number);
+		if (!is_asked &&
+		    allows(&program, number, no) != is_stdio_call(number))
+			fail_msg("call %d, asked nothing", number);
+	}
+	for (size_t i = 0; i < asks; i++)
+		if (!allows(&program, stdio_asks[i].number, stdio_asks[i].args))
+			fail_msg("call %d, row %zu", stdio_asks[i].number, i);
+}
+
 static void
 every_row_has_a_reason(void **state)
 {
@@ -258,6 +304,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(programs_do_what_the_tables_say),
 		cmocka_unit_test(foreign_abis_kill),
+		cmocka_unit_test(stdio_allows_this_and_nothing_else),
 		cmocka_unit_test(every_row_has_a_reason),
 		cmocka_unit_test(a_kernel_that_cannot_kill_has_no_filters),
 	};
