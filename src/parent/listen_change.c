@@ -88,7 +88,7 @@ share_leaving(const struct parent *parent,
     const struct listeners_change *change, int is_shared)
 {
 	for (uint32_t i = 0; parent->is_root && i < count_all(parent); i++)
-		if (!is_kept(change, i))
+		if (parent->listeners.all[i].fd >= 0 && !is_kept(change, i))
 			(void)setsockopt(parent->listeners.all[i].fd,
 			    SOL_SOCKET, SO_REUSEPORT, &is_shared,
 			    sizeof(is_shared));
