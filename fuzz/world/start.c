@@ -25,12 +25,24 @@
 
 struct world world;
 
+/* Whose listener is closed is accepted by nobody. */
+static bool
+is_listened_to(uint32_t listener)
+{
+	for (size_t i = 0; i < KERNEL_FILES; i++)
+		if (kernel.files[i].kind == FILE_LISTENER &&
+		    kernel.files[i].index == listener)
+			return true;
+	return false;
+}
+
 static bool
 is_quiet(void)
 {
 	for (size_t i = 0; i < KERNEL_CONNECTIONS; i++)
 		if (kernel.connections[i].is_used &&
-		    !kernel.connections[i].was_accepted)
+		    !kernel.connections[i].was_accepted &&
+		    is_listened_to(kernel.connections[i].listener))
 			return false;
 	for (uint32_t i = 0; i < KERNEL_PROCESSES; i++)
 		if (kernel.processes[i].kind == PROCESS_SERVICE)
