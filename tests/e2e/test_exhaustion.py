@@ -61,7 +61,8 @@ def test_a_crowd_at_one_door_keeps_nobody_waiting_at_another(mux_factory):
     os.kill(mux.pid, signal.SIGCONT)
     mux.wait_log("shut-out", count=201)
     order = [line["addr"] for line in mux.logs("shut-out")]
-    assert order.index("127.9.2.1") == 64
+    # Twice 64, if the first of all had woken it before it was stopped.
+    assert order.index("127.9.2.1") in (64, 128)
 
 
 # --- descriptors ------------------------------------------------------------
