@@ -1,10 +1,15 @@
 #ifndef TESTS_UNIT_FAILING_H
 #define TESTS_UNIT_FAILING_H
 
-/* Acts of a child in which some system calls fail, by a filter: seccomp(2). */
+/*
+ * Acts of a child in which some system calls fail, by a filter: seccomp(2).
+ * Behind <cmocka.h>.
+ */
 #include <errno.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +76,41 @@ failing_run(const struct failing *failing, size_t count, int (*act)(void))
 	    !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
+}
+
+/* For an act's return: 0, or what errno is. */
+static inline int
+failing_told(int result)
+{
+	return result == 0 ? 0 : errno;
+}
+
+struct failing_row {
+	const char *what;
+	int (*act)(void);
+	int error; /* that it is to return */
+	struct failing failing[4];
+	size_t count;
+};
+
+/* Of each whether it does; skips the test if that cannot be said of one. */
+static inline void
+failing_expect(const struct failing_row *rows, size_t count)
+{
+	bool has_skipped = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const int result =
+		    failing_run(rows[i].failing, rows[i].count, rows[i].act);
+
+		if (result == FAILING_CANNOT)
+			has_skipped = true;
+		else if (result != rows[i].error)
+			fail_msg("%s: %d, not %d", rows[i].what, result,
+			    rows[i].error);
+	}
+	if (has_skipped)
+		skip();
 }
 
 #endif

@@ -30,21 +30,15 @@
 #define NET_RAW (UINT64_C(1) << 13)
 
 static int
-told(int result)
-{
-	return result == 0 ? 0 : errno;
-}
-
-static int
 deny_all(void)
 {
-	return told(landlock_deny_all());
+	return failing_told(landlock_deny_all());
 }
 
 static int
 forbid_tcp(void)
 {
-	return told(landlock_forbid_tcp());
+	return failing_told(landlock_forbid_tcp());
 }
 
 /* What came with a later version of Landlock than its files did. */
@@ -58,7 +52,7 @@ bind_among_denied(void)
 		return FAILING_CANNOT;
 	if (landlock_deny_all() != 0)
 		return 1;
-	return told(bind(fd, (const void *)&any, sizeof(any)));
+	return failing_told(bind(fd, (const void *)&any, sizeof(any)));
 }
 
 /* Nothing can be allowed that a ruleset of an older version knows not. */
@@ -73,7 +67,7 @@ allow_newer(void)
 	if (landlock_allow(ruleset, LANDLOCK_ABI_TRUNCATE - 1, root,
 		LANDLOCK_MAY_WRITE, true) != 0)
 		return 1;
-	return told(landlock_allow(
+	return failing_told(landlock_allow(
 	    ruleset, LANDLOCK_ABI_TRUNCATE, root, LANDLOCK_MAY_WRITE, true));
 }
 
@@ -89,7 +83,7 @@ enter_one(void)
 	static const struct sock_filter program =
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 
-	return told(filter_enter(&program, 1));
+	return failing_told(filter_enter(&program, 1));
 }
 
 static int
@@ -100,13 +94,13 @@ enter_long(void)
 	for (size_t i = 0; i < LONG_COUNT; i++)
 		program[i] = (struct sock_filter)BPF_STMT(
 		    BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	return told(filter_enter(program, LONG_COUNT));
+	return failing_told(filter_enter(program, LONG_COUNT));
 }
 
 static int
 enter_without_clone3(void)
 {
-	return told(filter_enter_without_clone3(KEY));
+	return failing_told(filter_enter_without_clone3(KEY));
 }
 
 static int
@@ -114,7 +108,7 @@ load(void)
 {
 	static const struct filter_table table = { .otherwise = FILTER_ALLOW };
 
-	return told(filter_load(&table));
+	return failing_told(filter_load(&table));
 }
 
 /* Each set has something left in it, one after the other. */
@@ -143,17 +137,11 @@ verify_capabilities(void)
 			return (int)i + 2;
 	}
 	return drop_set_capabilities(&none) == 0
-	    ? told(drop_verify_capabilities(&none))
+	    ? failing_told(drop_verify_capabilities(&none))
 	    : 1;
 }
 
-static const struct {
-	const char *what;
-	int (*act)(void);
-	int error; /* that is told */
-	struct failing failing[2];
-	size_t count;
-} rows[] = {
+static const struct failing_row rows[] = {
 	{ "no Landlock", deny_all, EOPNOTSUPP,
 	    { FAILS(landlock_create_ruleset, ENOSYS) }, 1 },
 	{ "no Landlock for TCP", forbid_tcp, EOPNOTSUPP,
@@ -188,14 +176,7 @@ static void
 what_fails_is_told(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const int result =
-		    failing_run(rows[i].failing, rows[i].count, rows[i].act);
-
-		if (result != FAILING_CANNOT && result != rows[i].error)
-			fail_msg("%s: %d, not %d", rows[i].what, result,
-			    rows[i].error);
-	}
+	failing_expect(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int

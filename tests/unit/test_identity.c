@@ -25,12 +25,6 @@
 #define CAPABILITIES 64
 
 static int
-told(int result)
-{
-	return result == 0 ? 0 : errno;
-}
-
-static int
 become(uid_t uid, gid_t gid)
 {
 	const gid_t group = GROUP;
@@ -48,7 +42,7 @@ verify(bool has_no_groups)
 		.uid = ID, .gid = ID, .has_no_groups = has_no_groups
 	};
 
-	return told(identity_verify(&wanted));
+	return failing_told(identity_verify(&wanted));
 }
 
 static int
@@ -81,8 +75,9 @@ verify_root(void)
 {
 	const struct identity root = { .uid = 0 };
 
-	return identity_drop_capabilities() == 0 ? told(identity_verify(&root))
-						 : NONE;
+	return identity_drop_capabilities() == 0
+	    ? failing_told(identity_verify(&root))
+	    : NONE;
 }
 
 /* There is nothing to drop, so it would not be seen there. */
@@ -93,7 +88,7 @@ drop_empty_bounding_set(void)
 		if (prctl(PR_CAPBSET_READ, i) > 0 &&
 		    prctl(PR_CAPBSET_DROP, i) != 0)
 			return NONE;
-	return told(identity_drop_bounding_set());
+	return failing_told(identity_drop_bounding_set());
 }
 
 static int
@@ -105,7 +100,7 @@ verify_ids(uint32_t uid, uint32_t gid, size_t group_count)
 		.groups = groups,
 		.group_count = group_count };
 
-	return become(ID, ID) == 0 ? told(drop_verify_ids(&ids)) : NONE;
+	return become(ID, ID) == 0 ? failing_told(drop_verify_ids(&ids)) : NONE;
 }
 
 static int
@@ -139,21 +134,16 @@ ids_no_groups(void)
 	static const uint32_t groups[] = { GROUP };
 	const struct drop_ids ids = { .groups = groups };
 
-	return drop_set_groups(NULL, 0) == 0 ? told(drop_verify_ids(&ids))
-					     : NONE;
+	return drop_set_groups(NULL, 0) == 0
+	    ? failing_told(drop_verify_ids(&ids))
+	    : NONE;
 }
 
 #define NO_WAY_BACK \
 	FAILS(setuid, EPERM), FAILS(setgid, EPERM), \
 	    FAILS_WHERE(setgroups, EPERM, 0, 0)
 
-static const struct {
-	const char *what;
-	int (*act)(void);
-	int error; /* that is told */
-	struct failing failing[4];
-	size_t count;
-} rows[] = {
+static const struct failing_row rows[] = {
 	{ "identity", verify_it, 0, { FAILS_NOT }, 1 },
 	{ "identity with a group", verify_with_group, EPERM, { FAILS_NOT }, 1 },
 	{ "identity of another user", verify_other_user, EPERM, { FAILS_NOT },
@@ -183,16 +173,7 @@ what_is_left_is_seen(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const int result =
-		    failing_run(rows[i].failing, rows[i].count, rows[i].act);
-
-		if (result == FAILING_CANNOT)
-			skip();
-		if (result != rows[i].error)
-			fail_msg("%s: %d, not %d", rows[i].what, result,
-			    rows[i].error);
-	}
+	failing_expect(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int

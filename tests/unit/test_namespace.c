@@ -188,46 +188,56 @@ take_of_the_dead(void)
 	return told(namespaces_make(die, fds, 1));
 }
 
-static const struct {
-	const char *what;
-	int (*act)(void);
-	int error; /* that is told */
-	struct failing failing;
-} rows[] = {
-	{ "make", make_network, 0, FAILS_NOT },
-	{ "make, no channel", make_network, EMFILE, FAILS(socketpair, EMFILE) },
-	{ "make, no helper", make_network, EAGAIN, FAILS(clone, EAGAIN) },
-	{ "make, nothing taken", make_network, EIO, FAILS(recvmsg, EIO) },
-	{ "make, no namespace", make_network, ENOSPC, FAILS(unshare, ENOSPC) },
-	{ "make, not opened", make_network, EIO, FAILS(openat, EIO) },
-	{ "none made", take_none, EMFILE, FAILS_NOT },
-	{ "helper dies", take_of_the_dead, ECHILD, FAILS_NOT },
-	{ "try", try_network, 0, FAILS_NOT },
-	{ "try, no child", try_network, EAGAIN, FAILS(clone, EAGAIN) },
-	{ "try, none", try_network, ENOSPC, FAILS(unshare, ENOSPC) },
+static const struct failing_row rows[] = {
+	{ "make", make_network, 0, { FAILS_NOT }, 1 },
+	{ "make, no channel", make_network, EMFILE,
+	    { FAILS(socketpair, EMFILE) }, 1 },
+	{ "make, no helper", make_network, EAGAIN, { FAILS(clone, EAGAIN) },
+	    1 },
+	{ "make, nothing taken", make_network, EIO, { FAILS(recvmsg, EIO) },
+	    1 },
+	{ "make, no namespace", make_network, ENOSPC,
+	    { FAILS(unshare, ENOSPC) }, 1 },
+	{ "make, not opened", make_network, EIO, { FAILS(openat, EIO) }, 1 },
+	{ "none made", take_none, EMFILE, { FAILS_NOT }, 1 },
+	{ "helper dies", take_of_the_dead, ECHILD, { FAILS_NOT }, 1 },
+	{ "try", try_network, 0, { FAILS_NOT }, 1 },
+	{ "try, no child", try_network, EAGAIN, { FAILS(clone, EAGAIN) }, 1 },
+	{ "try, none", try_network, ENOSPC, { FAILS(unshare, ENOSPC) }, 1 },
 	{ "try, child killed", try_network, ECHILD,
-	    FAILS(unshare, FAILING_DEADLY) },
-	{ "try, child not found", try_network, ECHILD, FAILS(wait4, ECHILD) },
-	{ "verify", verify_new_network, 0, FAILS_NOT },
-	{ "verify, addressed", verify_addressed_network, EEXIST, FAILS_NOT },
-	{ "verify, up", verify_raised_network, EEXIST, FAILS_NOT },
-	{ "verify, no IPv4", verify_network, 0, FAILS(socket, EAFNOSUPPORT) },
-	{ "verify, no socket", verify_network, EACCES, FAILS(socket, EACCES) },
+	    { FAILS(unshare, FAILING_DEADLY) }, 1 },
+	{ "try, child not found", try_network, ECHILD, { FAILS(wait4, ECHILD) },
+	    1 },
+	{ "verify", verify_new_network, 0, { FAILS_NOT }, 1 },
+	{ "verify, addressed", verify_addressed_network, EEXIST, { FAILS_NOT },
+	    1 },
+	{ "verify, up", verify_raised_network, EEXIST, { FAILS_NOT }, 1 },
+	{ "verify, no IPv4", verify_network, 0, { FAILS(socket, EAFNOSUPPORT) },
+	    1 },
+	{ "verify, no socket", verify_network, EACCES,
+	    { FAILS(socket, EACCES) }, 1 },
 	{ "verify, no flags", verify_new_network, EIO,
-	    FAILS_WHERE(ioctl, EIO, 1, SIOCGIFFLAGS) },
+	    { FAILS_WHERE(ioctl, EIO, 1, SIOCGIFFLAGS) }, 1 },
 	{ "verify, no addresses", verify_new_network, EIO,
-	    FAILS_WHERE(ioctl, EIO, 1, SIOCGIFCONF) },
-	{ "map", map_ids, 0, FAILS_NOT },
+	    { FAILS_WHERE(ioctl, EIO, 1, SIOCGIFCONF) }, 1 },
+	{ "map", map_ids, 0, { FAILS_NOT }, 1 },
 	{ "map, not dumpable", map_ids, EIO,
-	    { SCMP_SYS(prctl), EIO, { { 0, PR_SET_DUMPABLE }, { 1, 1 } }, 2 } },
+	    { { SCMP_SYS(prctl), EIO, { { 0, PR_SET_DUMPABLE }, { 1, 1 } },
+		2 } },
+	    1 },
 	{ "map, for good", map_ids, EIO,
-	    { SCMP_SYS(prctl), EIO, { { 0, PR_SET_DUMPABLE }, { 1, 0 } }, 2 } },
-	{ "map, no files", map_ids, EIO, FAILS(openat, EIO) },
-	{ "map, groups", map_ids, EIO, FAILS_WHERE(write, EIO, 2, DENY_BYTES) },
+	    { { SCMP_SYS(prctl), EIO, { { 0, PR_SET_DUMPABLE }, { 1, 0 } },
+		2 } },
+	    1 },
+	{ "map, no files", map_ids, EIO, { FAILS(openat, EIO) }, 1 },
+	{ "map, groups", map_ids, EIO,
+	    { FAILS_WHERE(write, EIO, 2, DENY_BYTES) }, 1 },
 	{ "map, a part", map_ids, SILENT,
-	    FAILS_WHERE(write, 0, 2, DENY_BYTES) },
-	{ "map, uid", map_ids, EIO, FAILS_WHERE(write, EIO, 2, UID_MAP_BYTES) },
-	{ "map, gid", map_ids, EIO, FAILS_WHERE(write, EIO, 2, GID_MAP_BYTES) },
+	    { FAILS_WHERE(write, 0, 2, DENY_BYTES) }, 1 },
+	{ "map, uid", map_ids, EIO,
+	    { FAILS_WHERE(write, EIO, 2, UID_MAP_BYTES) }, 1 },
+	{ "map, gid", map_ids, EIO,
+	    { FAILS_WHERE(write, EIO, 2, GID_MAP_BYTES) }, 1 },
 };
 
 static void
@@ -236,16 +246,7 @@ what_fails_is_told(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const int result =
-		    failing_run(&rows[i].failing, 1, rows[i].act);
-
-		if (result == FAILING_CANNOT)
-			skip();
-		if (result != rows[i].error)
-			fail_msg("%s: %d, not %d", rows[i].what, result,
-			    rows[i].error);
-	}
+	failing_expect(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 static void
