@@ -130,7 +130,7 @@ static const int stdio_calls[] = {
 /* And what it has only if it is asked like this. */
 static const struct {
 	int number;
-	uint64_t args[3];
+	uint64_t args[6];
 } stdio_asks[] = {
 	{ SYS_sendto, { 1 } },
 	{ SYS_fcntl, { 1, F_DUPFD } },
