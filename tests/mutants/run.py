@@ -329,8 +329,9 @@ class Runner:
         failed = self.failed(text)
         if failed:
             return failed[0], True
-        # Ended before it could say so: it was at this one.
-        begun = re.findall(r"^(\S+\.py::.*?) *$", text, re.M)
+        # Ended before it could say so: it was at this one, or behind it.
+        begun = re.findall(r"^(\S+\.py::.*?)(?: +[A-Z]+ +\[ *\d+%\])? *$",
+                           text, re.M)
         return (begun[-1] if begun else tests[0]), status is not None
 
     @staticmethod
