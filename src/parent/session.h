@@ -107,7 +107,7 @@ struct session {
 	uint8_t side; /* of the edition whose names it is told */
 	uint8_t launcher; /* that has its service launched */
 	bool is_registered; /* fd is in the loop */
-	bool has_line; /* its line was whole and is taken out */
+	bool has_line; /* its line was whole, and what it was said to be */
 	bool is_lenient; /* its listener takes a bare LF */
 	bool is_final; /* its FIN was seen */
 	bool was_woken; /* handed over again because something came */

@@ -363,10 +363,7 @@ find_due(struct parent *parent, struct pollfd asked[], uint32_t slots[])
 	return count;
 }
 
-/*
- * Whose FIN is here the kernel says of many at a time. If it does not, they
- * linger.
- */
+/* Whose FIN is here the kernel says of many at a time; or else they linger. */
 static void
 tend_ring(struct parent *parent)
 {
