@@ -11,6 +11,7 @@ together here again, from the words of core/message.h, not from its code.
 import array
 import collections
 import fcntl
+import functools
 import os
 import select
 import signal
@@ -64,6 +65,17 @@ class Verdict(collections.namedtuple(
     @property
     def says(self):
         return self.outcome, self.name, self.length, self.claimed
+
+
+@functools.lru_cache(maxsize=None)
+def has_i386_gate():
+    """Some kernels are without it (ia32_emulation=off): then who goes by it
+    ends of SIGSEGV, with or without a filter.
+    """
+    done = subprocess.run([program("tests/tools/caller")], input="i386 20\n",
+                          text=True, capture_output=True, check=True)
+    assert done.stdout in ("done\n", f"signal {int(signal.SIGSEGV)}\n")
+    return done.stdout == "done\n"
 
 
 def names_table(names):
