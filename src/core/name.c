@@ -107,16 +107,14 @@ names_get(const struct names *names, uint32_t index, size_t *length)
 static bool
 names_are_sorted(const struct names *names)
 {
-	const uint8_t *before = NULL;
+	const uint8_t *before = (const uint8_t *)"";
 	size_t before_length = 0;
 
 	for (uint32_t i = 0; i < names->count; i++) {
 		size_t length;
 		const uint8_t *name = names_get(names, i, &length);
 
-		if (!is_folded_name(name, length))
-			return false;
-		if (before != NULL &&
+		if (!is_folded_name(name, length) ||
 		    compare(before, before_length, name, length) >= 0)
 			return false;
 		before = name;

@@ -30,8 +30,7 @@
 static const char *
 path_of(char path[PATH_BYTES], uint64_t number, const char *file)
 {
-	(void)snprintf(path, PATH_BYTES, "%" PRIu64 "%s%s", number,
-	    file[0] == '\0' ? "" : "/", file);
+	(void)snprintf(path, PATH_BYTES, "%" PRIu64 "/%s", number, file);
 	return path;
 }
 
