@@ -141,7 +141,7 @@ fail(struct parent *parent, struct session *session, enum pass_step step,
 	log_word("step", steps[step].word);
 	log_errno(error);
 	log_end();
-	fd_abort(&session->fd);
+	fd_reset(session->fd);
 	session_enter(parent, session, SESSION_FREE);
 }
 

@@ -388,8 +388,7 @@ end_help(struct parent *parent, struct session *session)
 	log_word("reason", "timeout");
 	log_session(parent, session);
 	log_end();
-	session_unwatch(parent, session);
-	fd_abort(&session->fd);
+	fd_reset(session->fd);
 	session_enter(parent, session, SESSION_FREE);
 }
 

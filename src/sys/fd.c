@@ -77,14 +77,11 @@ fd_close_shared(int *fd)
 }
 
 void
-fd_abort(int *fd)
+fd_reset(int fd)
 {
 	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
-	if (*fd < 0)
-		return;
-	(void)connect(*fd, &nowhere, sizeof(nowhere));
-	fd_close(fd);
+	(void)connect(fd, &nowhere, sizeof(nowhere));
 }
 
 int

@@ -25,10 +25,10 @@ void fd_close_left(int *fd);
 int fd_init(void);
 
 /*
- * Closes a connection at once, whatever is unsent or unread: the peer gets
- * a RST. Never waits, even where SO_LINGER was set by someone else.
+ * Ends a connection at once, whatever is unsent or unread: the peer gets a RST.
+ * To close it does not wait then, even where SO_LINGER was set by someone else.
  */
-void fd_abort(int *fd);
+void fd_reset(int fd);
 
 /*
  * Opens /dev/null as 0, 1 and 2 where they are closed: or what is opened next
