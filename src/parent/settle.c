@@ -42,38 +42,6 @@ static const char *const reasons[REFUSAL_COUNT] = {
 	[REFUSAL_STOPPING] = "stopping",
 };
 
-/* Reasons that are decided about a named service. */
-static bool
-is_about_service(enum refusal refusal)
-{
-	switch (refusal) {
-	case REFUSAL_DENIED:
-	case REFUSAL_DISABLED:
-	case REFUSAL_LISTENER:
-	case REFUSAL_HOURS:
-	case REFUSAL_SESSIONS:
-	case REFUSAL_PER_SOURCE:
-	case REFUSAL_RATE:
-	case REFUSAL_SOURCE_RATE:
-	case REFUSAL_TRAP:
-	case REFUSAL_LAUNCH:
-	case REFUSAL_SUSPENDED:
-		return true;
-	case REFUSAL_NONE:
-	case REFUSAL_UNKNOWN:
-	case REFUSAL_MALFORMED:
-	case REFUSAL_TIMEOUT:
-	case REFUSAL_STALLED:
-	case REFUSAL_CRASH:
-	case REFUSAL_MISMATCH:
-	case REFUSAL_RESOURCES:
-	case REFUSAL_STOPPING:
-	case REFUSAL_COUNT:
-		break;
-	}
-	return false;
-}
-
 /* What went wrong here, and not with the client: never left out of the log. */
 static bool
 is_our_fault(enum refusal refusal)
@@ -108,7 +76,7 @@ log_refusal(
 	else
 		noise_begin(parent, &session->peer, "refuse");
 	log_word("reason", reasons[refusal]);
-	if (is_about_service(refusal))
+	if (session->service_name[0] != '\0')
 		log_text("service", session->service_name);
 	log_session(parent, session);
 }

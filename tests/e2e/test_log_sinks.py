@@ -205,9 +205,10 @@ def provoke(mux):
 
 
 def check_hostile(mux):
-    claimed = [line["claimed"] for line in mux.logs("refuse")
-               if "claimed" in line]
-    assert claimed == [name.lower() for name in HOSTILE]
+    claimed = [line for line in mux.logs("refuse") if "claimed" in line]
+    assert [line["claimed"] for line in claimed] == [
+        name.lower() for name in HOSTILE]
+    assert not any("service" in line for line in claimed)
     assert not mux.logs("forged")
     noise, plain = mux.logs("stderr", service="loud")
     assert plain["text"] == "plain"
