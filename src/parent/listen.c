@@ -216,7 +216,6 @@ listen_close(struct parent *parent)
 		close_one(parent, &listeners->all[i]);
 	listeners->count = 0;
 	listeners->leaving = 0;
-	listeners->retry_ms = 0;
 }
 
 /* Errors of one connection, not of the listener: the next may be fine. */

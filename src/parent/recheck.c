@@ -55,16 +55,12 @@ count_queued(const struct session *session)
 	return ioctl(session->fd, SIOCINQ, &queued) == 0 ? queued : -1;
 }
 
-/*
- * The name and its end: CRLF, or LF alone where the length leaves no room for
- * more, which only has_length lets pass.
- */
+/* The name and its end: has_length saw to it that LF alone is one, if it is. */
 static bool
 is_line(
     const uint8_t *line, size_t length, const uint8_t *name, size_t name_length)
 {
-	return name_is_line(line, length, name, name_length,
-	    length == name_length + LENIENT_END_BYTES);
+	return name_is_line(line, length, name, name_length, true);
 }
 
 /*
@@ -147,7 +143,6 @@ hear_line(struct parent *parent, struct session *session, const uint8_t *name,
 		*is_said = true;
 		return VIOLATION_NONE;
 	case COMPARISON_GONE:
-		session->generation = 0;
 		session->has_line = true;
 		settle_closed(parent, session);
 		return VIOLATION_NONE;
@@ -351,7 +346,6 @@ recheck_answer(struct parent *parent, struct worker *worker,
 		settle_refuse(parent, session, REFUSAL_MALFORMED);
 		break;
 	case OUTCOME_CLOSED:
-		session->generation = 0;
 		settle_closed(parent, session);
 		break;
 	}

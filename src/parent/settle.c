@@ -251,11 +251,9 @@ settle_resume_help(struct parent *parent, struct session *session)
 	struct reply_cursor next;
 	size_t length = reply_help(
 	    image, &asker, session->cursor, names, sizeof(names), &next);
-	ssize_t sent = 0;
+	ssize_t sent = send(
+	    session->fd, names, length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
 
-	if (length > 0)
-		sent = send(session->fd, names, length,
-		    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
 	if (sent < 0 && errno != EAGAIN) {
 		settle_closed(parent, session);
 		return;
@@ -274,7 +272,6 @@ settle_resume_help(struct parent *parent, struct session *session)
 void
 settle_help(struct parent *parent, struct session *session)
 {
-	session->cursor = (struct reply_cursor){ .service = 0 };
 	session->side = (uint8_t)parent->side;
 	session_enter(parent, session, SESSION_HELPING);
 	settle_resume_help(parent, session);
