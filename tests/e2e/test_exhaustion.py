@@ -17,8 +17,8 @@ import pytest
 
 import groups
 from load import status
-from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, converse, eventually, program,
-                 service)
+from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, converse, eventually, policy,
+                 program, service)
 
 CAT = service("cat", "exec /bin/cat")
 MANY_CATS = service("cat", "exec /bin/cat", "per-source 64")
@@ -325,6 +325,24 @@ def test_quit_drains(mux_factory):
     assert converse(running, b"bye") == b"bye"
     assert mux.process.wait(5) == 0
     mux.wait_log("stopped")
+    mux._discard()
+
+
+def test_who_knocks_when_the_doors_have_been_closed_is_no_failure(mux_factory):
+    """In the same turn; with one of them leaving since a reload."""
+    mux = mux_factory(CAT, listen=(LOCAL4, "127.0.0.2"))
+    running = mux.connect()
+    running.sendall(b"cat\r\n")
+    assert running.recv(3, socket.MSG_WAITALL) == OK
+    mux.reload(policy(CAT, port=mux.port, listen=(LOCAL4,)))
+    os.kill(mux.pid, signal.SIGSTOP)
+    mux.send_signal(signal.SIGQUIT)
+    mux.connect().sendall(b"cat\r\n")
+    os.kill(mux.pid, signal.SIGCONT)
+    mux.wait_log("draining")
+    assert status(mux)["accept_failures"] == 0
+    assert converse(running) == b""
+    assert mux.process.wait(5) == 0
     mux._discard()
 
 

@@ -20,7 +20,7 @@ from faults import Failing, run_to_end
 from later import Later
 from load import status
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
-                 policy, service)
+                 policy, service, wait_acknowledged)
 from rooms import unsanitized
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="one namespace each")
@@ -92,7 +92,9 @@ def test_a_connection_that_is_gone_already_is_no_want(mux_factory):
     with mux.connect() as sock:
         sock.sendall(b"cat\r\n")
         time.sleep(0.2)
-        assert status(mux)["accept_failures"] == 0
+        counted = status(mux)
+        assert {counted[key] for key in (
+            "accept_failures", "pending", "shut_out", "probes")} == {0}
         assert not mux.logs("accept-failed")
 
 
@@ -211,6 +213,25 @@ def test_who_is_evicted_from_a_list_finds_no_refusal_in_it(mux_factory):
                     for name in sorted(names)).startswith(got)
 
 
+def sleeps_ms(mux):
+    """How long it sleeps, unless something comes; None: it does not."""
+    with open(f"/proc/{mux.pid}/syscall") as file:
+        words = file.read().split()
+    return int(words[4], 16) if len(words) > 4 else None
+
+
+def test_a_door_that_was_left_alone_is_not_looked_after_for_ever(mux_factory):
+    mux = mux_factory(CAT)
+    limits = resource.prlimit(mux.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(mux.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with mux.connect() as sock:
+        sock.sendall(b"cat\r\nx")
+        mux.wait_log("accept-failed", error="EMFILE")
+        resource.prlimit(mux.pid, resource.RLIMIT_NOFILE, limits)
+        assert converse(sock) == OK + b"x"
+    assert eventually(lambda: sleeps_ms(mux))
+
+
 def is_open(mux, door):
     with contextlib.suppress(ConnectionRefusedError):
         mux.connect(door).close()
@@ -253,13 +274,6 @@ def test_who_lingers_has_an_end_however_busy(late_mux):
         eventually(lambda: status(mux)["lingering"] == 0, timeout=2)
 
 
-def sleeps_ms(mux):
-    """How long it sleeps, unless something comes; None: it does not."""
-    with open(f"/proc/{mux.pid}/syscall") as file:
-        words = file.read().split()
-    return int(words[4], 16) if len(words) > 4 else None
-
-
 @unsanitized
 def test_listeners_leave_each_at_its_time(late_mux):
     """One is gone, another is not: nobody asks the one, nor forgets the
@@ -285,6 +299,27 @@ def test_listeners_leave_each_at_its_time(late_mux):
 
 
 @unsanitized
+def test_who_is_in_the_queue_of_one_that_leaves_is_let_in(
+        mux_factory, tmp_path):
+    """Also whom there was no turn for: 64 of them are accepted in one."""
+    later = Later(tmp_path / "later")
+    doors, rules = (LOCAL4, "127.0.0.5"), ("allow any", "per-source 100",
+                                           "pending-per-source 100")
+    mux = mux_factory(CAT, listen=doors, admission=rules, env=later.env)
+    socks = [mux.connect(doors[1]) for _ in range(80)]  # and not a byte yet
+    mux.reload(policy(CAT, port=mux.port, listen=doors[:1], admission=rules))
+    os.kill(mux.pid, signal.SIGSTOP)
+    for sock in socks:
+        sock.sendall(b"none\r\n")
+        assert wait_acknowledged(sock)
+    later.be(3)
+    os.kill(mux.pid, signal.SIGCONT)
+    for sock in socks:
+        assert converse(sock) == REFUSAL
+    assert not is_open(mux, doors[1])
+
+
+@unsanitized
 def test_who_is_refused_is_not_looked_for_before_it_is_time(late_mux):
     """Its end comes with its answer still on the way, most often."""
     mux, set_clock = late_mux(CAT)
@@ -298,17 +333,27 @@ def test_who_is_refused_is_not_looked_for_before_it_is_time(late_mux):
 
 @unsanitized
 def test_who_is_refused_in_one_moment_lingers_within_bounds(late_mux):
-    """Before any of them has been looked at again."""
+    """Before any of them has been looked at again, and when all have."""
     mux, set_clock = late_mux(CAT)
     set_clock("=")
+    begun = time.monotonic()
     with contextlib.ExitStack() as socks:
-        for number in range(LINGERING_MOST + 5):
+        def be_refused(number):
             sock = socks.enter_context(mux.connect(
                 source=f"127.30.{number // 200}.{number % 200 + 1}"))
             sock.sendall(b"none\r\n")
             assert sock.recv(100) == REFUSAL
+
+        for number in range(LINGERING_MOST + 5):
+            be_refused(number)
         eventually(lambda: status(mux)["refused"] == LINGERING_MOST + 5)
         assert status(mux)["lingering"] == LINGERING_MOST
+        # It goes on, as if all that had been within a second.
+        set_clock(-int(time.monotonic() - begun))
+        time.sleep(0.05)
+        status(mux)
+        be_refused(LINGERING_MOST + 5)
+        assert status(mux)["lingering"] <= LINGERING_MOST
     set_clock("0")  # it has to come to an end
 
 
@@ -352,6 +397,24 @@ def test_a_parser_that_does_not_leave_is_killed(late_mux):
     mux.wait_log("violation", reason="silence", worker=pid)
     eventually(lambda: mux.fd_count() == baseline)
     assert pid not in mux.children()
+
+
+@unsanitized
+def test_a_worker_s_word_is_known_where_there_is_room_for_more(late_mux):
+    """It is asked under one policy, and convicted under the next."""
+    rules = {"exempt": (), "admission": ("allow any", "penalty unknown 20s")}
+    mux, ahead = late_mux(CAT, **rules)
+    worker, = mux.parsers()
+    mux.refused("none", source="127.0.0.7")
+    os.kill(worker, signal.SIGSTOP)
+    with mux.connect(source="127.0.0.8") as sock:
+        sock.sendall(b"cat\r\n")
+        eventually(lambda: status(mux)["pending"] == 1)
+        mux.reload(policy(CAT, port=mux.port, parser=("workers 3",), **rules))
+        ahead(2)
+        mux.wait_log("violation", reason="silence", worker=worker)
+        assert mux.wait_log("absolve", worker=worker)["sources"] == "1"
+        assert converse(sock, b"x") == OK + b"x"
 
 
 @unsanitized

@@ -399,6 +399,27 @@ def listening(mux):
 
 
 @root_only
+def test_who_came_by_one_of_many_that_left_is_on_none(mux_factory):
+    """However many there were, before and after another reload."""
+    former = [f"127.9.0.{number}" for number in range(256)]
+    doors = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+    mux = mux_factory(CAT, listen=former)
+    text = policy(service("cat", "exec /bin/cat", "on one"), listen=(), top=[
+        f"listen {door} port {mux.port} name {name}"
+        for door, name in zip(doors, ("one", "two", "three"))])
+    socks = [mux.connect(door) for door in former[-3:]]
+    mux.reload(text)
+    for sock in socks:
+        sock.sendall(b"ca")
+    eventually(lambda: status(mux)["pending"] == "3", what="the half lines")
+    mux.reload(text)
+    for sock in socks:
+        assert muxes.converse(sock, b"t\r\n") == REFUSAL
+    mux.wait_log("refuse", reason="listener", count=3)
+    assert mux.request("cat", b"x", addr=doors[0]) == (OK, b"x")
+
+
+@root_only
 def test_what_a_listener_is_called_and_takes_changes_with_it(mux_factory):
     """Its socket stays, its name, backlog and line ends are the new ones."""
     def text(name, words):
