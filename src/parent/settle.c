@@ -140,7 +140,6 @@ keep_linger_bounded(struct parent *parent, const struct session *session)
 static void
 finish_sending(struct parent *parent, struct session *session)
 {
-	session_unwatch(parent, session);
 	if (shutdown(session->fd, SHUT_WR) != 0 ||
 	    source_get(&parent->sources, session->source, SOURCE_LINGERING) >=
 		LIMIT_LINGER_PER_SOURCE) {
