@@ -5,11 +5,13 @@ And what only time brings about, by a clock that is set ahead.
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import resource
 import signal
 import socket
+import stat
 import tempfile
 import time
 
@@ -31,6 +33,7 @@ TCP_DEFER_ACCEPT = 9
 EPOLL_CTL_ADD, EPOLL_CTL_MOD = 1, 3
 LISTENER_BYTES = 56  # sizeof(struct listener), src/parent/listen.h
 LINGERING_MOST = 1024
+LIBC, PIDFD_GETFD = ctypes.CDLL(None, use_errno=True), 438
 SEND_FLAGS = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL | socket.MSG_MORE
 
 
@@ -232,6 +235,37 @@ def test_a_door_that_was_left_alone_is_not_looked_after_for_ever(mux_factory):
     assert eventually(lambda: sleeps_ms(mux))
 
 
+def copy_of_door(mux):
+    """Its listening socket, as a child has it until it executes a program."""
+    pidfd = os.pidfd_open(mux.pid)
+    for number in descriptors(mux):
+        copy = LIBC.syscall(PIDFD_GETFD, pidfd, number, 0)
+        mode = os.fstat(copy).st_mode
+        if stat.S_ISSOCK(mode):
+            sock = socket.socket(fileno=copy)
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                os.close(pidfd)
+                return sock
+            sock.close()
+        else:
+            os.close(copy)
+    raise AssertionError("no door")
+
+
+def test_a_closed_door_is_not_looked_at_though_there_is_a_copy(mux_factory):
+    mux = mux_factory(CAT, listen=(LOCAL4,))
+    with mux.connect() as running, copy_of_door(mux):
+        running.sendall(b"cat\r\n")
+        assert running.recv(3, socket.MSG_WAITALL) == OK
+        mux.send_signal(signal.SIGQUIT)
+        mux.wait_log("draining")
+        mux.connect().sendall(b"x")
+        assert eventually(lambda: sleeps_ms(mux))
+        assert converse(running) == b""
+    assert mux.process.wait(5) == 0
+    mux._discard()
+
+
 def is_open(mux, door):
     with contextlib.suppress(ConnectionRefusedError):
         mux.connect(door).close()
@@ -399,22 +433,47 @@ def test_a_parser_that_does_not_leave_is_killed(late_mux):
     assert pid not in mux.children()
 
 
-@unsanitized
-def test_a_worker_s_word_is_known_where_there_is_room_for_more(late_mux):
-    """It is asked under one policy, and convicted under the next."""
-    rules = {"exempt": (), "admission": ("allow any", "penalty unknown 20s")}
-    mux, ahead = late_mux(CAT, **rules)
-    worker, = mux.parsers()
-    mux.refused("none", source="127.0.0.7")
+@contextlib.contextmanager
+def asked_in_vain(mux, worker):
+    """It answers nothing; all that it ever said is no longer believed."""
     os.kill(worker, signal.SIGSTOP)
     with mux.connect(source="127.0.0.8") as sock:
         sock.sendall(b"cat\r\n")
         eventually(lambda: status(mux)["pending"] == 1)
-        mux.reload(policy(CAT, port=mux.port, parser=("workers 3",), **rules))
-        ahead(2)
+        yield
         mux.wait_log("violation", reason="silence", worker=worker)
         assert mux.wait_log("absolve", worker=worker)["sources"] == "1"
         assert converse(sock, b"x") == OK + b"x"
+
+
+CLAIMED = {"exempt": (), "admission": ("allow any", "penalty unknown 20s",
+                                       "penalty-threshold 1m")}
+
+
+@unsanitized
+def test_a_worker_s_word_is_known_where_there_is_room_for_more(late_mux):
+    """It is asked under one policy, and convicted under the next."""
+    mux, ahead = late_mux(CAT, **CLAIMED)
+    worker, = mux.parsers()
+    mux.refused("none", source="127.0.0.7")
+    with asked_in_vain(mux, worker):
+        mux.reload(policy(CAT, port=mux.port, parser=("workers 3",),
+                          **CLAIMED))
+        ahead(2)
+
+
+@unsanitized
+def test_a_worker_s_word_is_not_its_predecessor_s(late_mux):
+    """Who died innocent said the same of the same source."""
+    mux, ahead = late_mux(CAT, **CLAIMED)
+    first, = mux.parsers()
+    mux.refused("none", source="127.0.0.7")
+    os.kill(first, signal.SIGKILL)
+    mux.wait_log("worker-died", worker=first)
+    mux.refused("none", source="127.0.0.7")
+    second, = mux.parsers()
+    with asked_in_vain(mux, second):
+        ahead(2)
 
 
 @unsanitized

@@ -111,6 +111,8 @@ def test_what_cannot_be_bound_changes_nothing(mux_factory):
     since = mux.ask_to_reload(
         text_of(mux, DOG, listen=("127.0.0.9", "192.0.2.77")))
     assert mux.wait_log("listen-failed", since=since, addr="192.0.2.77")
+    bound, = mux.logs("listen", since, addr="127.0.0.9")
+    assert bound["level"] == "notice" and "interface" not in bound
     assert mux.wait_log("reload-failed", since=since)["reason"] == "listen"
     assert mux.request("cat", b"x") == (OK, b"x")
     with pytest.raises(ConnectionRefusedError):
