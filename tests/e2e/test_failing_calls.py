@@ -151,7 +151,7 @@ def test_who_cannot_be_watched_is_refused_and_does_not_linger(mux_factory):
 NAMES = [f"{number:05}-" + "x" * 100 for number in range(600)]
 
 
-def ask_slowly(mux, room=16384):
+def ask_slowly(mux, room=16384, urgent=b""):
     """For a list that does not fit between the two of them."""
     mux.netns.sysctl("net.ipv4.tcp_wmem", f"4096 {room} {room}")
     with mux._inside():
@@ -160,7 +160,9 @@ def ask_slowly(mux, room=16384):
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
     sock.settimeout(15)
     sock.connect((LOCAL4, mux.port))
-    sock.sendall(b"HELP\r\n")
+    if urgent:
+        sock.send(urgent, socket.MSG_OOB)
+    sock.sendall(b"HELP\r\n"[len(urgent):])
     return sock
 
 
@@ -507,10 +509,12 @@ def test_who_could_not_be_asked_about_is_asked_about_again(late_mux):
 
 @unsanitized
 def test_lists_of_the_policy_before_have_an_end_and_others_not(late_mux):
+    """The end is a reset, so that none seems to be whole: also where no byte
+    of the client's is left unread, since its line had to be taken out."""
     services = [service(name, "exec /bin/cat") for name in NAMES]
     mux, ahead = late_mux(*services, parser=("timeout 1m",))
     wanted = b"".join(name.encode() + b"\r\n" for name in NAMES)
-    with ask_slowly(mux) as old, mux.connect() as half:
+    with ask_slowly(mux, urgent=b"HE") as old, mux.connect() as half:
         half.sendall(NAMES[0][:3].encode())
         assert len(old.recv(1000)) > 0
         mux.reload(policy(*services, port=mux.port, parser=("timeout 1m",)))
