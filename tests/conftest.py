@@ -5,6 +5,8 @@ import contextlib
 import pytest
 
 import mux as muxes
+from later import Later
+from load import status
 from netns import Netns
 
 
@@ -77,6 +79,22 @@ def shared_mux_factory():
     """A MuxFactory whose muxes serve all the tests of one file."""
     with _factory() as factory:
         yield factory
+
+
+@pytest.fixture
+def late_mux(mux_factory, tmp_path):
+    """Makes (a mux, a function that sets its clock: see later.py)."""
+    later = Later(tmp_path / "later")
+
+    def make(*services, **how):
+        mux = mux_factory(*services, **how, env=later.env)
+
+        def set_clock(seconds):
+            later.be(seconds)
+            status(mux)  # a turn of it, by that clock
+        return mux, set_clock
+    yield make
+    later.forget()  # it has to come to an end
 
 
 @pytest.fixture

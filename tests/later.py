@@ -20,7 +20,7 @@ class Later:
                     "LATER": str(path)}
 
     def be(self, seconds):
-        """That much later than it is; "=": it stands still."""
+        """That much later than it is; "=3": than when it stopped."""
         new = self._path.with_suffix(".new")
         new.symlink_to(str(seconds))
         os.rename(new, self._path)

@@ -47,22 +47,17 @@ def test_who_makes_children_of_ours_holds_up_nobody(mux_factory):
         assert time.monotonic() - start < LIMIT
 
 
-@pytest.mark.parametrize("has_cgroups", [True, False])
-def test_who_cannot_be_reaped_does_not_keep_us(mux_factory, has_cgroups):
-    """In a cgroup the tracer is ended, too; else it is left behind."""
-    if has_cgroups and groups.own() is None:
-        pytest.skip("no cgroup v2 here")
-    mux = mux_factory(intruder("hold"),
-                      preexec=None if has_cgroups else groups.read_only)
+@pytest.mark.skipif(groups.own() is None, reason="no cgroup v2 here")
+def test_who_cannot_be_reaped_is_ended_with_its_tracer(mux_factory):
+    """By its cgroup; test_failing_calls has where there is none."""
+    mux = mux_factory(intruder("hold"))
     with contextlib.closing(mux.connect()) as sock:
         sock.sendall(b"intruder\r\n")
         with contextlib.closing(sock.makefile("rb")) as lines:
             assert [lines.readline(), lines.readline()] == [OK, b"held\n"]
         mux.send_signal(signal.SIGTERM)
-        if not has_cgroups:
-            mux.wait_log("abandoned", timeout=30, running=1)
         end(mux)
-        assert len(mux.logs("abandoned")) == (0 if has_cgroups else 1)
+        assert not mux.logs("abandoned")
 
 
 # --- what is inherited without a word ---------------------------------------

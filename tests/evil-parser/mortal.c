@@ -1,5 +1,5 @@
 /*
- * mortal: dies, of one thing or another, at one step or another.
+ * mortal: dies, of one thing or another, at one step or another; or hangs.
  */
 #include "evil.h"
 
@@ -28,6 +28,8 @@ die(void)
 	(void)prctl(PR_SET_DUMPABLE, 0); /* and leaves no core */
 	if (strcmp(of, "fault") == 0)
 		fault();
+	while (strcmp(of, "hang") == 0)
+		(void)pause();
 	_exit(strcmp(of, "zero") == 0 ? 0 : 3);
 }
 
