@@ -160,6 +160,22 @@ def test_the_next_start_ends_what_a_killed_one_left(mux_factory):
     killed._discard()
 
 
+def test_what_does_not_go_is_left_to_the_start_after_that(mux_factory):
+    """Half a second is waited for it: a group below it can keep it there."""
+    with groups.made("left") as home:
+        left = f"{home}/tcpmuxd.1"
+        os.makedirs(f"{left}/1/below")
+        mux = mux_factory(CAT, preexec=lambda: groups.write(home, "0"))
+        assert mux.logs("cgroup")[0]["left"] == "1"
+        assert os.path.exists(left)
+        os.rmdir(f"{left}/1/below")
+        after = mux_factory(CAT, preexec=lambda: groups.write(home, "0"))
+        assert after.logs("cgroup")[0]["left"] == "0"
+        assert not os.path.exists(left)
+        mux.stop()
+        after.stop()
+
+
 # --- where things fail ------------------------------------------------------
 
 def test_without_a_cgroup_there_is_the_process_group(mux_factory):
