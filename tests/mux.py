@@ -268,6 +268,16 @@ def traced(pid, trace, *words):
             tracer.wait(10)
 
 
+@contextlib.contextmanager
+def turns(mux, trace, *calls):
+    """A list of what it calls, turn by turn, once the block is over."""
+    found = []
+    with traced(mux.pid, trace, "-e", "signal=none", "-e", "trace=" + ",".join(
+            f"?{call}" for call in ("epoll_wait", "epoll_pwait", *calls))):
+        yield found
+    found += re.split(r"^epoll_p?wait.*\n", trace.read_text(), flags=re.M)
+
+
 def _start_time(pid):
     """Tells a process from a later one with its pid; None once it is gone."""
     with contextlib.suppress(OSError):
