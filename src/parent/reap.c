@@ -167,26 +167,18 @@ reap_one(struct parent *parent, pid_t pid)
  * who is not reaped in this turn is in the next.
  */
 void
-reap_children(struct parent *parent)
+reap_tend(struct parent *parent)
 {
 	siginfo_t ended;
 
-	for (int i = 0; i < LIMIT_REAPS_A_TURN; i++) {
+	for (int i = 0; i < LIMIT_REAPS_A_TURN && parent->has_ended; i++) {
 		memset(&ended, 0, sizeof(ended));
 		parent->has_ended = waitid(P_ALL, 0, &ended,
 					WEXITED | WNOHANG | WNOWAIT) == 0 &&
 		    ended.si_pid != 0;
-		if (!parent->has_ended)
-			return;
-		reap_one(parent, ended.si_pid);
+		if (parent->has_ended)
+			reap_one(parent, ended.si_pid);
 	}
-}
-
-void
-reap_tend(struct parent *parent)
-{
-	if (parent->has_ended)
-		reap_children(parent);
 }
 
 /*

@@ -13,9 +13,6 @@ struct session;
  */
 
 /* Reaps children that have ended: not all, if there are very many. */
-void reap_children(struct parent *parent);
-
-/* Goes on where that left off. */
 void reap_tend(struct parent *parent);
 
 /* The session's pid is known now: finds it again when it ends. */

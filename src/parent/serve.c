@@ -167,13 +167,13 @@ open_the_door(struct parent *parent)
 static void
 tend(struct parent *parent)
 {
+	reap_tend(parent);
 	listen_tend(parent);
 	ban_tend(parent);
 	settle_tend(parent);
 	reload_tend(parent);
 	workers_tend(parent);
 	launch_tend(parent);
-	reap_tend(parent);
 	lifetime_tend(parent);
 	signals_tend(parent);
 	noise_tend(parent);

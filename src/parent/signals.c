@@ -145,7 +145,7 @@ hear(struct parent *parent, uint32_t signal_number)
 {
 	switch (signal_number) {
 	case SIGCHLD:
-		reap_children(parent);
+		parent->has_ended = true;
 		break;
 	case SIGTERM:
 	case SIGINT:

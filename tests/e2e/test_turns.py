@@ -13,8 +13,8 @@ import signal
 import pytest
 
 from load import status
-from mux import (IS_ROOT, LOCAL4, OK, converse, eventually, policy, service,
-                 turns)
+from mux import (IS_ROOT, LOCAL4, OK, converse, eventually, policy, program,
+                 service, turns)
 from passing import Server, place  # noqa: F401
 from rooms import unsanitized
 
@@ -78,6 +78,22 @@ def test_a_listener_that_leaves_lets_in_a_share_of_who_came(late_mux, netns):
     assert status(mux)["accepted"] == 0
     set_clock("=3")
     assert status(mux)["accepted"] == 4096
+
+
+def test_a_turn_reaps_a_share_of_who_has_ended(mux_factory, tmp_path):
+    """A service can make children of ours as fast as it can fork."""
+    mux = mux_factory(service(
+        "intruder", "syscalls any",
+        f"exec {program('tests/tools/intruder')} litter"))
+    with mux.connect() as sock, \
+            turns(mux, tmp_path / "trace", "waitid") as found:
+        sock.sendall(b"intruder\r\n")
+        assert sock.recv(len(OK)) == OK
+        with stopped(mux):
+            sock.sendall(b"x")
+            assert sock.recv(9) == b"made\n"
+        mux.refused("nobody-here")
+    assert max(turn.count("waitid(") for turn in found) == 512
 
 
 @unsanitized
