@@ -271,15 +271,17 @@ class Runner:
         with self.said.open("w") as output:
             return alone(command, self.tree.path, seconds, output)
 
-    def units(self, site, number):
+    def unit_tests(self, site):
+        """Those that pass here; to be asked before a defence is left out."""
         tests = self.what.reach.of(site)
         if tests is None:
             tests = self.what.units.tests(site.file)
-        tests = [test for test in tests if "::" not in test]
         before = self.what.results.before.get(site.name)
-        for name in sorted(tests, key=lambda test: test != before):
-            if not self.is_sound(name):
-                continue
+        return [test for test in sorted(tests, key=lambda test: test != before)
+                if "::" not in test and self.is_sound(test)]
+
+    def units(self, tests, number):
+        for name in tests:
             program = f"build/tests/unit/{name}"
             command = self.unit_command(name)
             begin = time.monotonic()
@@ -407,7 +409,7 @@ class Runner:
     def one(self, site):
         number = self.what.numbers[site.name]
         begin = time.monotonic()
-        found = None
+        tests = self.unit_tests(site)
         if sites.is_built(site):
             problem = self.tree.build_without(site)
             if problem is not None:
@@ -416,7 +418,7 @@ class Runner:
                                       time.monotonic() - begin)
                 return
             number = 0
-        found = self.units(site, number)
+        found = self.units(tests, number)
         if found is None and not self.what.only_units:
             self.tree.set_programs(number)
             found = self.suites(site)
