@@ -255,10 +255,6 @@ prepare_landlock(struct base *base)
 static int
 enter_filters(struct base *base)
 {
-	base->filters = 0;
-	base->lacks_clone3 = false;
-	base->clone3_key = 0;
-	base->has_no_new_privileges = false;
 	if (base->kind != BASE_COMMON || !CAN_LIVE_FILTERED)
 		return 0;
 	base->filters = 1U << IMAGE_FILTER_DEFAULT;
@@ -303,14 +299,6 @@ forbid_tcp(struct base *base)
 	return landlock_forbid_tcp();
 }
 
-static int
-find_namespaces(struct base *base)
-{
-	if (base->kind == BASE_FULL)
-		isolate_remember(base);
-	return 0;
-}
-
 /* In this order: what a later row needs, no earlier one takes away. */
 static const struct {
 	enum step step;
@@ -324,7 +312,7 @@ static const struct {
 	{ STEP_NAMESPACES, leave_network },
 	{ STEP_CHDIR, leave_directory },
 	{ STEP_UMASK, set_umask },
-	{ STEP_NAMESPACES, find_namespaces },
+	{ STEP_NAMESPACES, isolate_remember },
 	{ STEP_KEYRING, leave_keyring },
 	{ STEP_GROUPS, base_leave_groups },
 	{ STEP_BOUNDING_SET, base_cut_bounding_set },

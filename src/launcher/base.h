@@ -53,11 +53,11 @@ struct base {
 };
 
 /*
- * Builds it, once, in a process just exec'ed; rulesets is where they are to
- * be. A step that fails is told
- * through the status pipe, {step, errno}, and that none did is {none, 0}: an
- * empty pipe means that it died. Whatever happened, the pipe is closed
- * afterwards. Returns whether the base stands.
+ * Builds it, once, in a process just exec'ed; it is all zero but for rulesets,
+ * which is where they are to be. A step that fails is told through the status
+ * pipe, {step, errno}, and that none did is {none, 0}: an empty pipe means that
+ * it died. Whatever happened, the pipe is closed afterwards. Returns whether
+ * the base stands.
  */
 bool base_build(struct base *base, const char *kind_word);
 

@@ -43,8 +43,8 @@ int child_change_directory(struct child *child);
 int child_drop_tools(struct child *child);
 
 /* isolate.c: namespaces, and what is mounted in them. */
-/* Which ones the launcher itself is in. */
-void isolate_remember(struct base *base);
+/* Which ones the launcher itself is in: a step of its own. */
+int isolate_remember(struct base *base);
 /* What its clone takes to have a pid namespace, or 0. */
 unsigned isolate_clone_flags(const struct child *child);
 int child_enter_namespaces(struct child *child);

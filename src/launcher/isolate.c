@@ -51,7 +51,7 @@ refuse(void)
 	return -1;
 }
 
-void
+int
 isolate_remember(struct base *base)
 {
 	struct stat status;
@@ -59,6 +59,7 @@ isolate_remember(struct base *base)
 	for (size_t i = 0; i < BASE_NAMESPACES; i++)
 		base->namespaces[i] =
 		    stat(namespaces[i].path, &status) == 0 ? status.st_ino : 0;
+	return 0;
 }
 
 unsigned

@@ -24,8 +24,8 @@
 #define ID_BYTES 11 /* a 32-bit number in decimal, and the end */
 #define FDS_BYTES (NAMESPACES_MAX * sizeof(int))
 
-/* The helper: all of them and 0, or none and errno. */
-static _Noreturn void
+/* The helper: all of them and 0, or none and errno; or nothing, by its end. */
+static void
 send_descriptors(int end, int (*make)(int fds[]), size_t count)
 {
 	int fds[NAMESPACES_MAX];
@@ -35,7 +35,7 @@ send_descriptors(int end, int (*make)(int fds[]), size_t count)
 		error = errno;
 		count = 0;
 	}
-	_exit(channel_send(end, &error, sizeof(error), fds, count) != 0);
+	(void)channel_send(end, &error, sizeof(error), fds, count);
 }
 
 /* All that came, or at the descriptor limit fewer, which are no use then. */
@@ -109,8 +109,10 @@ namespaces_make(int (*make)(int fds[]), int fds[], size_t count)
 	if (channel_pair(ends) != 0)
 		return -1;
 	helper = fork();
-	if (helper == 0)
+	if (helper == 0) {
 		send_descriptors(ends[1], make, count);
+		_exit(0);
+	}
 	fd_close(&ends[1]);
 	if (helper > 0) {
 		int error;
