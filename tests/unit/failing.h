@@ -15,6 +15,7 @@
 
 #define FAILING_WHERE 3
 #define FAILING_CANNOT 77 /* under valgrind, which knows no filters */
+#define FAILING_SECONDS 60 /* that an act may take, which waits for ever */
 
 #define FAILING_DEADLY (-1)
 
@@ -66,6 +67,7 @@ failing_run(const struct failing *failing, size_t count, int (*act)(void))
 		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 		int error = filter == NULL ? -1 : 0;
 
+		(void)alarm(FAILING_SECONDS);
 		for (size_t i = 0; i < count && error == 0; i++)
 			error = failing_add(filter, &failing[i]);
 		if (error != 0 || seccomp_load(filter) != 0)

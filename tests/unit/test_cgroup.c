@@ -13,11 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
 
+#include "descriptors.h"
 #include "failing.h"
 
 #define V1 "30 25 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
@@ -133,7 +135,7 @@ a_group_that_stays_empty_cannot_be_born_into(void **state)
 	static const char *const texts[] = { "populated 0\nfrozen 0\n",
 		"populated 1\nfrozen 0\n" };
 	char room[] = "/tmp/tcpmuxd-test-XXXXXX";
-	int room_fd;
+	int room_fd, open_count;
 
 	(void)state;
 	assert_non_null(mkdtemp(room));
@@ -147,6 +149,9 @@ a_group_that_stays_empty_cannot_be_born_into(void **state)
 		assert_int_equal(write(fd, texts[i], length), (int)length);
 		close(fd);
 		assert_int_equal(cgroup_can_clone(room_fd), i);
+		open_count = descriptors_count();
+		assert_int_equal(cgroup_has_process(room_fd), i);
+		assert_int_equal(descriptors_count(), open_count);
 	}
 	unlinkat(room_fd, "cgroup.events", 0);
 	close(room_fd);
@@ -172,8 +177,9 @@ a_kernel_that_makes_no_process_ends_none(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* Who was there at the first look and is not at the second: another may have
- * the number. */
+/* Who was there at the first look and is not at the second, where somebody
+ * else is: another may have the number. */
+static const char others[] = "1\n";
 static int looks;
 static bool goes_at_once;
 
@@ -182,8 +188,10 @@ pread(int fd, void *bytes, size_t size, off_t offset)
 {
 	ssize_t (*real)(int, void *, size_t, off_t);
 
-	if (goes_at_once && looks++ > 0)
-		return 0;
+	if (goes_at_once && looks++ > 0) {
+		memcpy(bytes, others, sizeof(others) - 1);
+		return sizeof(others) - 1;
+	}
 	*(void **)&real = dlsym(RTLD_NEXT, "pread");
 	return real(fd, bytes, size, offset);
 }
@@ -193,20 +201,14 @@ start_one(void)
 {
 	const pid_t child = fork();
 
-	if (child == 0)
+	if (child == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
 		for (;;)
 			(void)pause();
 	return child;
 }
 
-static int
-next_fd(void)
-{
-	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	close(fd);
-	return fd;
-}
+/* Whoever waits for one that nobody ends, ends. */
+#define WAIT_SECONDS 60
 
 /* A look takes this much of the file. */
 #define LOOK_BYTES 4096
@@ -223,7 +225,7 @@ signals_reach_who_is_in_it(void **state)
 	const size_t begins_length =
 	    (size_t)snprintf(begins, sizeof(begins), "%d\n", whole);
 	size_t length = LOOK_BYTES - ends_length - begins_length;
-	int room_fd, fd, status, next;
+	int room_fd, fd, status, open_count;
 
 	(void)state;
 	/* Those of other pid namespaces, one; and one number that goes on. */
@@ -241,20 +243,22 @@ signals_reach_who_is_in_it(void **state)
 	assert_int_equal(write(fd, text, strlen(text)), (int)strlen(text));
 	close(fd);
 
-	next = next_fd();
+	open_count = descriptors_count();
 	goes_at_once = true;
 	cgroup_signal(room_fd, 7, SIGKILL, 0);
 	goes_at_once = false;
 	cgroup_signal(room_fd, 7, SIGKILL, whole);
 	(void)usleep(50000);
 	assert_int_equal(waitpid(whole, &status, WNOHANG), 0);
+	(void)alarm(WAIT_SECONDS);
 	cgroup_signal(room_fd, 7, SIGKILL, 0);
 	assert_int_equal(waitpid(whole, &status, 0), whole);
 	assert_int_equal(status, SIGKILL);
 	assert_int_equal(kill(cut, SIGTERM), 0);
 	assert_int_equal(waitpid(cut, &status, 0), cut);
 	assert_int_equal(status, SIGTERM);
-	assert_int_equal(next_fd(), next);
+	(void)alarm(0);
+	assert_int_equal(descriptors_count(), open_count);
 
 	unlinkat(room_fd, path, 0);
 	unlinkat(room_fd, "7", AT_REMOVEDIR);
@@ -267,22 +271,22 @@ static int room_fd;
 static int
 make_locked(void)
 {
-	const int before = dup(room_fd);
-	int fd, after;
+	const int open_count = descriptors_count();
+	const int fd = cgroup_make_locked(room_fd, "new");
+	const int error = errno;
 
-	close(before);
-	fd = cgroup_make_locked(room_fd, "new");
 	if (fd >= 0)
 		return 0;
-	fd = errno;
-	after = dup(room_fd);
-	return after == before ? fd : 1;
+	return descriptors_count() == open_count ? error : 1;
 }
 
 static int
 enter(void)
 {
-	return cgroup_enter(room_fd) == 0 ? 0 : 2;
+	const int open_count = descriptors_count();
+	const int result = cgroup_enter(room_fd) == 0 ? 0 : 2;
+
+	return descriptors_count() == open_count ? result : 1;
 }
 
 static void

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <linux/filter.h>
@@ -179,11 +180,30 @@ what_fails_is_told(void **state)
 	failing_expect(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* libseccomp would: it is a step of its own, which is verified. */
+static void
+a_filter_takes_no_privileges(void **state)
+{
+	const pid_t child = fork();
+	int status = -1;
+
+	(void)state;
+	if (child == 0) {
+		const int before = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+
+		(void)load();
+		_exit(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != before);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_fails_is_told),
+		cmocka_unit_test(a_filter_takes_no_privileges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

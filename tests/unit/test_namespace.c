@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "descriptors.h"
 #include "failing.h"
 
 #define GROUP 10 /* of two digits, so that its map is longer */
@@ -31,6 +32,7 @@
 #define UID_MAP_BYTES 5 /* 0 0 1 */
 #define GID_MAP_BYTES 7 /* 10 10 1 */
 #define SILENT 255 /* it failed, and said no error */
+#define LEFT_OPEN 251
 
 static int
 told(int result)
@@ -43,11 +45,16 @@ told(int result)
 static int
 make_network(void)
 {
-	int fd;
+	const pid_t self = getpid();
+	int fd, error;
 
 	errno = 0;
 	fd = namespace_make_network();
-	return fd >= 0 ? 0 : told(fd);
+	error = fd >= 0 ? 0 : told(fd);
+	/* A helper does not come back here, and is waited for. */
+	if (getpid() != self)
+		(void)kill(self, SIGKILL);
+	return waitpid(-1, NULL, WNOHANG) == -1 ? error : LEFT_OPEN;
 }
 
 static int
@@ -60,8 +67,12 @@ try_network(void)
 static int
 verify_network(void)
 {
+	const int open_count = descriptors_count();
+	int error;
+
 	errno = 0;
-	return told(namespace_verify_network());
+	error = told(namespace_verify_network());
+	return descriptors_count() == open_count ? error : LEFT_OPEN;
 }
 
 static int
@@ -114,11 +125,17 @@ verify_raised_network(void)
 static int
 map_ids(void)
 {
+	const int open_count = descriptors_count();
+	int error;
+
 	if (setresgid(GROUP, GROUP, GROUP) != 0 || unshare(CLONE_NEWUSER) != 0)
 		return SILENT - 1;
 	errno = 0;
-	if (namespace_map_ids(0, GROUP) != 0)
-		return errno == 0 ? SILENT : errno;
+	error = told(namespace_map_ids(0, GROUP));
+	if (descriptors_count() != open_count)
+		return LEFT_OPEN;
+	if (error != 0)
+		return error;
 	return getuid() == 0 && getgid() == GROUP ? 0 : SILENT - 2;
 }
 
