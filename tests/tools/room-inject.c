@@ -6,7 +6,7 @@
  *   ABI NUMBER ARG0 ARG1 ARG2 ARG3 ARG4 ARG5
  * ABI: native or x32 (the syscall instruction) or i386 (int 0x80). An argument
  * M is the address of some memory. Each gets a line: killed (SIGSYS),
- * returned N, exited N, or what else happened.
+ * returned N, exited N, waited (for ever), or what else happened.
  */
 #include "sys/channel.h"
 #include "sys/fd.h"
@@ -35,6 +35,8 @@
 #define ARGUMENTS 6
 /* Below the stack pointer, beyond the red zone: nobody's. */
 #define SCRATCH_BELOW 2048u
+/* Nobody sends anything: whoever waits for longer waits for ever. */
+#define WAIT_SECONDS 20
 
 struct call {
 	char abi[8];
@@ -137,6 +139,13 @@ aim(pid_t pid, const struct call *call)
 }
 
 static void
+end(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
+static void
 print_end(pid_t pid, int status)
 {
 	if (WIFEXITED(status)) {
@@ -148,9 +157,23 @@ print_end(pid_t pid, int status)
 			printf("signal %d\n", WTERMSIG(status));
 	} else {
 		printf("stopped by signal %d\n", WSTOPSIG(status));
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
+		end(pid);
 	}
+}
+
+static void
+ring(int signal_number)
+{
+	(void)signal_number;
+}
+
+static void
+set_bell(void)
+{
+	const struct sigaction action = { .sa_handler = ring };
+
+	if (sigaction(SIGALRM, &action, NULL) != 0)
+		die("sigaction");
 }
 
 /* Lets it run to its next stop at a system call; if not: how it ended. */
@@ -158,10 +181,19 @@ static bool
 run(pid_t pid)
 {
 	int status;
+	pid_t waited;
 
 	if (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) != 0)
 		die("PTRACE_SYSCALL");
-	if (waitpid(pid, &status, 0) != pid)
+	(void)alarm(WAIT_SECONDS);
+	waited = waitpid(pid, &status, 0);
+	(void)alarm(0);
+	if (waited == -1 && errno == EINTR) {
+		printf("waited\n");
+		end(pid);
+		return false;
+	}
+	if (waited != pid)
 		die("waitpid");
 	if (WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80))
 		return true;
@@ -222,8 +254,7 @@ inject(const struct parser *parser, const struct call *call)
 	if (!run(parser->pid))
 		return;
 	printf("returned %lld\n", returned);
-	(void)kill(parser->pid, SIGKILL);
-	(void)waitpid(parser->pid, NULL, 0);
+	end(parser->pid);
 }
 
 static bool
@@ -246,6 +277,7 @@ main(int argc, char *argv[])
 		exit(2);
 	int program = open(argv[1], O_RDONLY | O_CLOEXEC);
 
+	set_bell();
 	if (program < 0 || room_prepare(&room, kind) != 0)
 		die("room_prepare");
 	while (read_call(&call)) {
