@@ -104,7 +104,7 @@ def test_a_turn_ends_a_share_of_who_is_over_its_time(late_mux, tmp_path):
     with asking(mux, 70, b"cat\r\n") as socks:
         for sock in socks:
             assert sock.recv(len(OK)) == OK
-        eventually(lambda: status(mux)["running"] == 70)
+        eventually(lambda: status(mux)["launched"] == 70)
         with turns(mux, tmp_path / "trace", "kill") as found:
             set_clock(3601)
             mux.wait_log("exit", count=70)
