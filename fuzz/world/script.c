@@ -31,7 +31,7 @@ script_bytes(const uint8_t **bytes, size_t most)
 	return count;
 }
 
-/* A few sources: neighbours, others, IPv6, a link's own, an exempt one. */
+/* A few sources: neighbours, others, IPv6, two links' own, an exempt one. */
 static socklen_t
 peer_of(uint8_t which, struct sockaddr_storage *peer)
 {
@@ -44,7 +44,7 @@ peer_of(uint8_t which, struct sockaddr_storage *peer)
 	kernel_require(addr_parse(&addr, text, strlen(text)), "no address");
 	addr.port = (uint16_t)(1024 + which);
 	if (addr_is_link_local(&addr))
-		addr.scope = 2;
+		addr.scope = which < 128 ? 2 : 13;
 	return addr_to_sockaddr(&addr, peer);
 }
 

@@ -106,6 +106,8 @@ SERVICE_CHANGE(pid_without_mount, service->isolate = IMAGE_ISOLATE_PID)
 SERVICE_CHANGE(no_isolate, service->isolate = 0)
 SERVICE_CHANGE(odd_nice, service->has_nice = 2)
 SERVICE_CHANGE(no_burst, service->rate = ((struct rate){ 1, 1000, 0 }))
+SERVICE_CHANGE(large_burst,
+    service->rate = ((struct rate){ 1, 1000, RATE_TOKENS_MAX + 1 }))
 SERVICE_CHANGE(no_period, service->source_rate = ((struct rate){ 1, 0, 1 }))
 SERVICE_CHANGE(trap_with_program, service->kind = IMAGE_KIND_TRAP)
 SERVICE_CHANGE(no_sessions, service->sessions = 0)
@@ -654,6 +656,7 @@ static const struct change changes[] = {
 	{ "65 listeners", some_listens, IMAGE_OK },
 	{ "on none", on_none, IMAGE_BAD_VALUE },
 	{ "on nowhere", on_nowhere, IMAGE_BAD_VALUE },
+	{ "large burst", large_burst, IMAGE_BAD_VALUE },
 	{ "no burst", no_burst, IMAGE_BAD_VALUE },
 	{ "no period", no_period, IMAGE_BAD_VALUE },
 	{ "trap", make_trap, IMAGE_OK },
