@@ -28,8 +28,14 @@ WARN	= -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes \
 	  -Wstrict-prototypes -Werror
 HARDEN	= -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 	  -fstack-clash-protection -ftrivial-auto-var-init=zero $(CF)
-ifneq ($(filter x86_64 i%86,$(shell uname -m)),)
+# Where jumps may lead, and returns: as the machine has it that it is made for.
+TARGET_CPU := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine \
+	  2>/dev/null)))
+ifneq ($(filter x86_64 i%86,$(TARGET_CPU)),)
 CF	= -fcf-protection=full
+endif
+ifeq ($(TARGET_CPU),aarch64)
+CF	= -mbranch-protection=standard
 endif
 OPT	= -O2 -g
 SANFLAGS =

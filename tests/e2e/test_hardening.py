@@ -29,9 +29,15 @@ LIBRARIES = {
     "tcpmux": {"libseccomp.so.2", "libc.so.6"},
 }
 IS_INTEL = os.uname().machine == "x86_64"
+# How it is asked of a compiler that jumps and returns only lead where they
+# should, and what objects then say of themselves.
+BRANCHES, MARKS = {
+    "x86_64": ("-fcf-protection=full", "IBT, SHSTK"),
+    "aarch64": ("-mbranch-protection=standard", "BTI, PAC"),
+}.get(os.uname().machine, (None, None))
 COMPILED = {"-O2", "-fPIE", "-fstack-protector-strong",
             "-fstack-clash-protection", "-ftrivial-auto-var-init=zero",
-            *(["-fcf-protection=full"] if IS_INTEL else [])}
+            *([BRANCHES] if BRANCHES else [])}
 each_program = pytest.mark.parametrize("name", LIBRARIES)
 
 
@@ -107,16 +113,18 @@ def test_calls_are_fortified():
             "__memcpy_chk"} <= needed
 
 
-def cet(*paths):
+def marks(*paths):
     """[what each says that it has], such as "IBT, SHSTK"."""
-    return re.findall(r"x86 feature: ([^\n<]+)", said("readelf", "-nW", *paths))
+    return re.findall(r"(?:x86|AArch64) feature: ([^\n<]+)",
+                      said("readelf", "-nW", *paths))
 
 
-@pytest.mark.skipif(not IS_INTEL, reason="CET is a thing of x86-64")
-def test_every_object_is_marked_for_cet():
+@pytest.mark.skipif(not MARKS, reason="no such marks on this machine")
+def test_every_object_is_marked_for_its_branches():
+    """For CET, or for what aarch64 has instead."""
     objects = [*pathlib.Path(program("obj")).rglob("*.o")]
     assert len(objects) > 100
-    assert cet(*objects) == ["IBT, SHSTK"] * len(objects)
+    assert marks(*objects) == [MARKS] * len(objects)
 
 
 @pytest.mark.skipif(not IS_INTEL, reason="CET is a thing of x86-64")
@@ -125,11 +133,11 @@ def test_cet_is_marked_if_all_that_is_linked_is(name, installed):
     """The linker's rule; where a C library is not marked, no program is."""
     start = said("gcc", "-print-file-name=" +
                  ("Scrt1.o" if LIBRARIES[name] else "rcrt1.o")).strip()
-    marked = cet(installed[name])
-    assert marked in ([], cet(start))
+    marked = marks(installed[name])
+    assert marked in ([], marks(start))
     # What has nothing in it but ours and the C library has it if that does.
     if name == "tcpmux":
-        assert marked == cet(start)
+        assert marked == marks(start)
 
 
 @pytest.mark.skipif(not shutil.which("checksec"), reason="needs checksec")
