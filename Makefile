@@ -84,9 +84,14 @@ SODIUM	= -Wl,-Bstatic -lsodium -Wl,-Bdynamic
 PROGRAMS = $(BUILD)/tcpmuxd $(BUILD)/tcpmuxd-parser \
 	  $(BUILD)/tcpmuxd-launcher $(BUILD)/tcpmuxd-builtin $(BUILD)/tcpmux
 UNIT	= $(call programs,tests/unit/test_*.c)
-TOOLS	= $(call programs,tests/tools/*.c)
+TOOLS	= $(filter-out $(NOT_HERE),$(call programs,tests/tools/*.c))
 PRELOADS = $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/tools/preload/*.c))
-EVIL	= $(call programs,tests/evil-parser/*.c)
+EVIL	= $(filter-out $(NOT_HERE),$(call programs,tests/evil-parser/*.c))
+# They put calls into another's registers, and know those of x86-64 only.
+ifneq ($(TARGET_CPU),x86_64)
+NOT_HERE = $(BUILD)/tests/tools/room-inject \
+	  $(BUILD)/tests/tools/builtin-inject $(BUILD)/tests/evil-parser/rider
+endif
 RECEIVER = $(BUILD)/contrib/pass/receiver
 BENCH	= $(call programs,tests/bench/*.c)
 # Tables that tests read as the loader does.
