@@ -18,10 +18,10 @@ import time
 import pytest
 
 import mux as muxes
-from evil import (ALMOST, BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, MARK, UNKNOWN,
-                  URGENT, WAITS, Deed, Evil, all_at_once, bystanders, cases_of,
-                  death, run_deed, violation)
-from mux import IS_ROOT, LOCAL4, OK
+from evil import (ALMOST, BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, HALF, MARK,
+                  OTHER_HALF, UNKNOWN, URGENT, WAITS, Deed, Evil, all_at_once,
+                  bystanders, cases_of, death, run_deed, violation)
+from mux import IS_ROOT, LOCAL4, OK, eventually
 
 SO_ATTACH_FILTER = 26
 
@@ -71,6 +71,29 @@ def outlived(evil):
     evil.assert_clean(Deed(death(signal=signal.SIGSEGV.value, batch=1)))
 
 
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(") ")[2][0] == "T"
+
+
+def awaited(evil):
+    """Who was told to say more is in no batch any more: were it asked about
+    again for what the same answer says of another, it would seem stalled."""
+    half = evil.come(HALF)
+    assert evil.mux.request("good", b"x") == (OK, b"x")  # so that was seen
+    os.kill(evil.mux.pid, signal.SIGSTOP)
+    eventually(lambda: is_stopped(evil.mux.pid))
+    half.sock.sendall(OTHER_HALF[:1])
+    evil.clients = []
+    marked = evil.come(MARK)
+    assert all(map(muxes.wait_acknowledged, (half.sock, marked.sock)))
+    os.kill(evil.mux.pid, signal.SIGCONT)
+    evil.expect({MARK: WAITS})
+    assert evil.mux.logs("violation")[0]["batch"] == "2"
+    half.sock.sendall(OTHER_HALF[1:])
+    assert muxes.converse(half.sock) == OK + b"hello"
+
+
 def told(kind, reason):
     """Of this one client, once; it gets what an honest parser gives."""
     def ask(evil):
@@ -109,6 +132,8 @@ SPECIAL = {
     ("marked", "talker", "nothing"): (hanging, {"parser": ("timeout 20s",)}),
     ("marked", "liar", "slot"): (costly, {"parser": ("timeout 30s",)}),
     ("marked", "mortal", "next-fault"): (outlived, {}),
+    ("marked awaited", "liar", "name-for-unknown"):
+        (awaited, {"parser": ("timeout 30s",)}),
     # The client did send what the parser says; its listener takes no LF.
     ("once", "liar", "name-for-bare-lf"): (told(BARE, "line"), {}),
     ("once", "liar", "help-for-bare-lf"): (told(BARE_HELP, "line"), {}),
