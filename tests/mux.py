@@ -367,8 +367,11 @@ class Log:
                 self._changed.wait(left)
 
     def finish(self):
+        """Who outlives a test that failed may hold the other end still:
+        closing ours would wait for that."""
         self._thread.join(10)
-        self._stream.close()
+        if not self._thread.is_alive():
+            self._stream.close()
 
     def tail(self, count=20):
         return "\n".join(line[""] for line in self.lines[-count:])

@@ -322,8 +322,13 @@ def test_rooms_end_with_the_parent(mux_factory, number):
         os.kill(pid, signal.SIGSTOP)
     mux.send_signal(number)
     assert mux.process.wait(10) == (0 if number == signal.SIGTERM else -9)
-    eventually(lambda: not any(is_alive(pid) for pid in rooms),
-               what="their end")
+    try:
+        eventually(lambda: not any(is_alive(pid) for pid in rooms),
+                   what="their end")
+    except AssertionError:
+        for pid in filter(is_alive, rooms):
+            os.kill(pid, signal.SIGKILL)
+        raise
     if number == signal.SIGKILL:
         assert echoes(running)
         running.shutdown(socket.SHUT_WR)
