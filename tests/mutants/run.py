@@ -323,8 +323,10 @@ class Runner:
         return node, in_time
 
     def pytest_once(self, tests, seconds):
+        # Nobody reads how two long texts differ, and with -v it takes minutes.
         status = self.run(["/usr/bin/pytest-3", "-x", "-v", "-c",
-                           "tests/pytest.ini", "--tb=line", *tests], seconds)
+                           "tests/pytest.ini", "--tb=line", "--assert=plain",
+                           *tests], seconds)
         if status == 0 or status == 5:
             return None, True
         text = self.said.read_text(errors="replace")
@@ -390,41 +392,54 @@ class Runner:
                 if node is None:
                     break
                 again, in_time = self.pytest([node], NODE_SECONDS)
-                if again is not None and (in_time or self.passes(node)):
+                if again is not None and (
+                        in_time or self.passes(site, node)):
                     return self.plain(node), "" if in_time else "time-out"
                 # It fails now and then, or by its neighbours: without it.
                 skipped.append(f"--deselect={node}")
                 group = [other for other in group if other != node]
         return None
 
-    def passes(self, node):
+    def passes(self, site, node):
         """With every defence in its place, and in the same time?"""
-        self.tree.set_programs(0)
-        return self.pytest([node], NODE_SECONDS)[0] is None
+        self.put_back(site)
+        passed = self.pytest([node], NODE_SECONDS)[0] is None
+        self.leave_out(site)
+        return passed
+
+    def leave_out(self, site):
+        """In the programs; what was said if they cannot be built so."""
+        if sites.is_built(site):
+            return self.tree.build_without(site)
+        self.tree.set_programs(self.what.numbers[site.name])
+        return None
+
+    def put_back(self, site):
+        if sites.is_built(site):
+            self.tree.restore()
+        else:
+            self.tree.set_programs(0)
 
     @staticmethod
     def plain(node):
         return node if node.startswith("tests/") else f"tests/{node}"
 
     def one(self, site):
-        number = self.what.numbers[site.name]
+        is_built = sites.is_built(site)
+        number = 0 if is_built else self.what.numbers[site.name]
         begin = time.monotonic()
         tests = self.unit_tests(site)
-        if sites.is_built(site):
-            problem = self.tree.build_without(site)
-            if problem is not None:
-                self.tree.restore()
-                self.what.results.add(site, "killed", "the compiler",
-                                      time.monotonic() - begin)
-                return
-            number = 0
+        if is_built and self.leave_out(site) is not None:
+            self.put_back(site)
+            self.what.results.add(site, "killed", "the compiler",
+                                  time.monotonic() - begin)
+            return
         found = self.units(tests, number)
         if found is None and not self.what.only_units:
-            self.tree.set_programs(number)
+            if not is_built:
+                self.leave_out(site)
             found = self.suites(site)
-            self.tree.set_programs(0)
-        if sites.is_built(site):
-            self.tree.restore()
+        self.put_back(site)
         seconds = time.monotonic() - begin
         if found is not None:
             name, how = found
