@@ -109,6 +109,7 @@ hand_over(struct parent *parent, struct worker *worker)
 
 	worker->batch_count = fill_batch(parent, worker, fds);
 	worker_enter(parent, worker, WORKER_BUSY, LIMIT_BATCH_MS);
+	worker->late_ms = parent->now_ms + LIMIT_LATE_MS;
 	length = handover_encode(bytes, worker->batch, worker->batch_count);
 	if (channel_send(worker->channel_fd, bytes, length, fds,
 		worker->batch_count) == 0)

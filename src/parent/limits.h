@@ -6,6 +6,7 @@
 /* Times and sizes that no policy changes. Milliseconds, bytes, counts. */
 
 #define LIMIT_BATCH_MS 1000 /* for a parser to answer its batch */
+#define LIMIT_LATE_MS 100 /* before another takes its seat */
 #define LIMIT_START_MS 10000 /* for a room to be closed, at start */
 #define LIMIT_RETIRE_MS 1000 /* for a parser to leave when told */
 #define LIMIT_BACKOFF_MIN_MS 10 /* before a replacement is started */

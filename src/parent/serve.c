@@ -135,7 +135,7 @@ quiet_ms(struct parent *parent)
 	if (parent->workers.spawn_ms > parent->now_ms)
 		due_ms = sooner(due_ms, parent->workers.spawn_ms);
 	for (uint32_t i = 0; i < parent->workers.capacity; i++)
-		due_ms = sooner(due_ms, parent->workers.all[i].deadline_ms);
+		due_ms = sooner(due_ms, worker_due_ms(&parent->workers.all[i]));
 	for (uint32_t i = 0; i < LAUNCHERS; i++)
 		if (parent->launchers.all[i].spawn_ms > parent->now_ms)
 			due_ms =

@@ -238,6 +238,32 @@ is_due(const struct parent *parent, const struct worker *worker)
 	    (int64_t)global->recycle_age_s * 1000;
 }
 
+int64_t
+worker_due_ms(const struct worker *worker)
+{
+	return worker->state == WORKER_BUSY && !worker->is_old
+	    ? worker->late_ms
+	    : worker->deadline_ms;
+}
+
+/*
+ * Others need not wait for one that is late: from then on its seat is a
+ * successor's, and it leaves if it answers after all.
+ */
+static void
+tend_busy(struct parent *parent, struct worker *worker)
+{
+	if (parent->now_ms < worker_due_ms(worker))
+		return;
+	/* Perhaps it is we who are late: its answer may be there. */
+	workers_receive(parent, worker_index(parent, worker));
+	if (worker->state != WORKER_BUSY)
+		return;
+	if (worker->is_old)
+		workers_convict(parent, worker, VIOLATION_SILENCE);
+	worker->is_old = true;
+}
+
 static void
 tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 {
@@ -250,12 +276,7 @@ tend_one(struct parent *parent, struct worker *worker, bool has_successor)
 		}
 		break;
 	case WORKER_BUSY:
-		if (parent->now_ms < worker->deadline_ms)
-			break;
-		/* Perhaps it is we who are late: its answer may be there. */
-		workers_receive(parent, worker_index(parent, worker));
-		if (worker->state == WORKER_BUSY)
-			workers_convict(parent, worker, VIOLATION_SILENCE);
+		tend_busy(parent, worker);
 		break;
 	case WORKER_IDLE:
 		if (!worker->is_old && is_due(parent, worker))

@@ -45,6 +45,7 @@ struct worker {
 	struct claims claims; /* who was penalised on its word */
 	int64_t started_ms, audited_ms;
 	int64_t deadline_ms; /* of its state; 0: none */
+	int64_t late_ms; /* busy: until then its answer is in time */
 };
 
 /* Seats, a successor for each, a reload's for each, some on their way out. */
@@ -112,6 +113,9 @@ void workers_back_off(struct parent *parent);
 /* Goes from its state to the next, with limit_ms for it (0: no limit). */
 void worker_enter(struct parent *parent, struct worker *worker,
     enum worker_state state, int64_t limit_ms);
+
+/* When it has to be looked at next, if nothing comes of it; 0: never. */
+int64_t worker_due_ms(const struct worker *worker);
 
 /* Kills a worker for what it did; its batch is handed to others. */
 void workers_convict(

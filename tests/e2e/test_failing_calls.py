@@ -416,6 +416,30 @@ def test_launchers_that_die_are_replaced_within_a_second(late_mux):
 
 
 @unsanitized
+def test_a_parser_that_is_late_loses_its_seat(late_mux):
+    """If it answers after all it is believed, and leaves."""
+    mux, set_clock = late_mux(CAT, parser=("workers 1",))
+    late, = mux.parsers()
+    set_clock("=0")
+    os.kill(late, signal.SIGSTOP)
+    with mux.connect() as sock:
+        sock.sendall(b"cat\r\n")
+        eventually(lambda: status(mux)["pending"] == 1)
+        set_clock("=0.09")
+        eventually(lambda: sleeps_ms(mux) == 10)
+        assert [*mux.parsers()] == [late]
+        set_clock("=0.11")
+        assert mux.request("cat", b"x") == (OK, b"x")
+        assert len(mux.parsers()) == 2
+        eventually(lambda: sleeps_ms(mux) == 890)  # until it is killed
+        os.kill(late, signal.SIGCONT)
+        assert converse(sock, b"x") == OK + b"x"
+    eventually(lambda: late not in mux.children())
+    eventually(lambda: sleeps_ms(mux) == 1000)  # nothing is due
+    assert not mux.logs("violation")
+
+
+@unsanitized
 def test_a_parser_that_does_not_leave_is_killed(late_mux):
     mux, ahead = late_mux(CAT, parser=("recycle 1000000 1m",))
     pid, = mux.parsers()

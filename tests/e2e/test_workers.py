@@ -108,6 +108,26 @@ def test_recycling_loses_nobody(mux_factory, seats, recycle, least):
                what="as many workers as seats")
 
 
+def test_nobody_waits_for_a_parser_that_hangs_but_its_batch(mux_factory):
+    """What is seen is an order: another parser is there before this one's
+    second is over. On a busy machine it may not be, once."""
+    mux = mux_factory(CAT, parser=("workers 1",))
+
+    def is_served_first():
+        hangs, = eventually(lambda: len(workers(mux)) == 1 and workers(mux))
+        os.kill(hangs, signal.SIGSTOP)
+        with mux.connect() as asked, mux.connect() as behind:
+            asked.sendall(b"cat\r\n")
+            eventually(lambda: status(mux)["pending"] >= 1)
+            behind.sendall(b"cat\r\n")
+            assert converse(behind, b"x") == OK + b"x"
+            was_first = not mux.logs("violation", worker=hangs)
+            assert converse(asked, b"x") == OK + b"x"
+            assert mux.logs("violation", worker=hangs, reason="silence")
+            return was_first
+    assert any(is_served_first() for _ in range(5))
+
+
 HARSH = ("allow any", "penalty timeout 1m", "penalty-threshold 1s")
 
 
