@@ -226,18 +226,19 @@ NOTED = {
     "not for it": (entry("umask += 077", "cps = 3", "colour = red"),
                    ["umask 022"], ["umask: xinetd ignores it with '+='",
                                    "cps: takes 2 values", "colour: xinetd"]),
+    "on two addresses": (entry("bind = 0.0.0.0", "interface = 10.1.1.1"),
+                         ["on ipv4"], ["interface 10.1.1.1: it is given"]),
     "not here": (entry("max_load = 2.5", "banner = /b", "banner_success = /s",
                        "banner_fail = /f", "rlimit_data = 1M",
                        "rlimit_rss = 1M", "log_type = FILE /l",
                        "log_on_success = PID", "log_on_failure += HOST",
-                       "libwrap = x", "deny_time = 5", "bind = 10.1.1.1",
-                       "v6only = yes", "port = 1234",
+                       "libwrap = x", "deny_time = 5", "v6only = yes", "port = 1234",
                        "flags = NODELAY INTERCEPT LABELED REUSE"), [],
                  ["max_load 2.5", "banner /b", "banner_success /s",
                   "banner_fail /f", "rlimit_data 1M", "rlimit_rss 1M",
                   "log_type FILE /l", "log_on_success PID",
                   "log_on_failure HOST", "libwrap x", "deny_time 5",
-                  "bind 10.1.1.1", "v6only yes", "port 1234",
+                  "v6only yes", "port 1234",
                   "flags NODELAY", "flags INTERCEPT", "flags LABELED"]),
     "odd limits": (entry("nice = 40", "rlimit_files = 3", "rlimit_as = x",
                          "rlimit_stack = UNLIMITED"), [],
@@ -290,6 +291,10 @@ DISABLED = {
     "hour": (entry("access_times = 2:00-24:00"), "no time of one day"),
     "identified": (entry("flags = IDONLY"), "IDONLY"),
     "flag": (entry("flags = WHAT"), "no such flag"),
+    "bound": (entry("bind = 10.1.1.1"), "bound to 10.1.1.1, for which"),
+    "bound to a name": (entry("interface = host.example.org"),
+                        "bound to host.example.org: nobody's name"),
+    "bound to a link": (entry("bind = fe80::1"), "has its link behind"),
     "comma": (entry("only_from = 10.1.1.1,10.1.1.2 10.1.1.3"), "no commas"),
     "waits": (entry(wait="yes"), "wait yes"),
     "datagrams": (entry(socket_type="dgram", protocol="udp"),
@@ -384,6 +389,8 @@ def mux_entry(*lines):
      ["allow any"]),
     (["interface = ::"], ["*", "::"], ["allow any"]),
     (["bind = 0.0.0.0"], ["*"], ["allow any"]),
+    (["bind = fe80::1%lo"], ["fe80::1%lo"], ["allow any"]),
+    (["bind = fe80::1"], ["127.0.0.1"], ["allow any"]),
     (["bind = host.example.org"], ["127.0.0.1"], ["allow any"]),
     (["only_from = 10.0.0.0", "no_access = 10.1.1.1"], ["*", "::"],
      ["deny 10.1.1.1", "allow 10.0.0.0/8"]),
@@ -398,6 +405,49 @@ def test_the_tcpmux_entry_is_admission(convert, lines, listens, admission):
     policy, _ = convert(mux_entry(*lines) + entry())
     assert re.findall(r"^listen (.*)$", policy, re.M) == listens
     assert block(policy, "admission") == admission
+
+
+# What the tcpmux entry itself says and cannot be asked any more.
+SHUT = {
+    "identified": (mux_entry("flags = IDONLY"), "flags IDONLY"),
+    "sensor": (mux_entry("flags = SENSOR", "deny_time = 60"), "flags SENSOR"),
+    "flag": (mux_entry("flags = IPv4 WHAT"), "flags WHAT"),
+    "datagrams": (MUX.replace("= stream", "= dgram"), "socket_type dgram"),
+    "waits": (MUX.replace("= no", "= yes"), "wait yes"),
+}
+
+
+@pytest.mark.parametrize("case", SHUT)
+def test_the_tcpmux_entry_lets_in_nobody_it_did_not(convert, case):
+    given, fragment = SHUT[case]
+    policy, _ = convert(given + entry())
+    assert block(policy, "admission") == ["deny any"]
+    notes_hold(policy, fragment, "nobody is let in")
+
+
+def test_nothing_of_the_tcpmux_entry_is_left_out_without_a_word(convert):
+    policy, _ = convert(mux_entry("flags = LABELED REUSE", "nice = 5",
+                                  "rlimit_cpu = 3", "passenv = TZ",
+                                  "redirect = 10.1.1.1 80") + entry())
+    assert block(policy, "admission") == ["allow any"]
+    notes_hold(policy, "flags LABELED", "nice 5", "rlimit_cpu 3",
+               "passenv TZ", "redirect 10.1.1.1 80")
+
+
+def test_a_second_file_with_another_admission_opens_nothing(tmp_path, script):
+    paths = []
+    for name, lines in (("a", ["only_from = 10.0.0.0"]), ("b", [])):
+        paths.append(tmp_path / name)
+        paths[-1].write_text(mux_entry(*lines) + entry(name=name))
+    policy = script.convert(paths, None)
+    assert policy.admission == ["allow 10.0.0.0/8"]
+    assert any("second tcpmux" in text for _, text in policy.head_notes)
+
+
+def test_bound_by_defaults(convert):
+    policy, _ = convert("defaults\n{\nbind = 10.1.1.1\n}\n" + MUX + entry())
+    assert "\nlisten 10.1.1.1\n" in policy
+    assert (block(policy, "service demo"), notes(policy)) == (PLAIN, [])
 
 
 def test_hours_of_the_tcpmux_entry_are_everyones(convert):
@@ -559,8 +609,13 @@ def test_inetd_carries(convert, case):
      ["2001:db8::1"], ["allow any"]),
     ("host.example.org:tcpmux stream tcp nowait root internal",
      ["127.0.0.1"], ["allow any"]),
-    (INETD_MUX + "::1:tcpmux stream tcp6 nowait root internal", ["*"],
+    (INETD_MUX + "::1:tcpmux stream tcp6 nowait root internal",
+     ["*", "::1"], ["allow any"]),
+    (INETD_MUX + "::1:tcpmux stream tcp6 nowait/30 root internal", ["*"],
      ["allow any"]),
+    ("127.0.0.1:" + INETD_MUX + INETD_MUX, ["*"], ["allow any"]),
+    ("[::]:tcpmux stream tcp6 nowait root internal", ["::"], ["allow any"]),
+    ("tcpmux stream tcp nowait/x root internal", ["*"], ["deny any"]),
 ])
 def test_the_tcpmux_line_of_inetd(convert, line, listens, admission):
     policy, _ = convert(f"{line}\ntcpmux/x stream tcp nowait nobody /b b\n")
@@ -568,10 +623,75 @@ def test_the_tcpmux_line_of_inetd(convert, line, listens, admission):
     assert block(policy, "admission") == admission
 
 
+AT = "127.0.0.1:"
+BOUND = "tcpmux/+demo stream tcp nowait nobody /bin/cat cat\n"
+PLAIN_INETD = ["allow any", "user nobody", "groups user", "umask 022",
+               "exec /bin/cat", 'reply mux "Go"']
+# The file, where is listened, and what the service is on.
+HOSTS = {
+    "the same": (AT + INETD_MUX + AT + BOUND, ["127.0.0.1"], []),
+    "in a line of its own": (AT + "\n" + INETD_MUX + BOUND, ["127.0.0.1"],
+                             []),
+    "no more": (AT + "\n*:\n" + INETD_MUX + BOUND, ["*"], []),
+    "everywhere": (AT + "\n" + INETD_MUX + "*:" + BOUND, ["127.0.0.1"], []),
+    "apart": (AT + " " + INETD_MUX + AT + " " + BOUND, ["127.0.0.1"], []),
+    "one of two": (AT + INETD_MUX + "::1:" + INETD_MUX + AT + BOUND,
+                   ["127.0.0.1 name 127.0.0.1", "::1"], ["127.0.0.1"]),
+    "two of three": (AT + INETD_MUX + "::1:" + INETD_MUX + "[::2]:" + INETD_MUX
+                     + "::2,127.0.0.1:" + BOUND,
+                     ["127.0.0.1 name 127.0.0.1", "::1", "::2 name --2"],
+                     ["127.0.0.1", "--2"]),
+    "all of IPv4": (INETD_MUX + "::1:" + INETD_MUX + "0.0.0.0:" + BOUND,
+                    ["* name ipv4", "::1"], ["ipv4"]),
+}
+
+
+@pytest.mark.parametrize("case", HOSTS)
+def test_inetd_hosts(convert, case):
+    given, listens, names = HOSTS[case]
+    policy, _ = convert(given)
+    assert re.findall(r"^listen (.*)$", policy, re.M) == listens
+    on = [" ".join(["on", *names])] if names else []
+    assert block(policy, "service demo") == PLAIN_INETD + on
+    assert notes(policy) == []
+
+
+@pytest.mark.parametrize("given, fragment", [
+    (INETD_MUX + AT + BOUND, "bound to 127.0.0.1, for which"),
+    (INETD_MUX + AT + INETD_MUX + AT + BOUND, "bound to 127.0.0.1, for which"),
+    ("::1:" + INETD_MUX + AT + BOUND, "bound to 127.0.0.1, for which"),
+    (INETD_MUX + AT + "\n" + BOUND, "bound to 127.0.0.1, for which"),
+    (INETD_MUX + "host.example.org:" + BOUND, "nobody's name is looked up"),
+])
+def test_inetd_hosts_that_cannot_be_said(convert, given, fragment):
+    policy, _ = convert(given)
+    assert block(policy, "service demo disabled")
+    notes_hold(policy, fragment)
+
+
+def test_bound_without_tcpmux_is_no_wider(convert):
+    policy, _ = convert(AT + BOUND)
+    assert re.findall(r"^listen (.*)$", policy, re.M) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("listens, head, on", [
+    (["*"], "service demo disabled", []),
+    (["127.0.0.1 port 99"], "service demo", []),
+    (["::1", "127.0.0.1 name x"], "service demo", ["on x"]),
+])
+def test_listen_of_ones_own_opens_nothing_that_was_bound(
+        tmp_path, script, listens, head, on):
+    given = tmp_path / "given"
+    given.write_text(AT + INETD_MUX + AT + BOUND)
+    policy = script.convert([str(given)], None, listens).text([str(given)])
+    assert block(policy, head) == PLAIN_INETD + on
+
+
 def test_inetd_what_is_not_carried_over(convert):
     policy, said = convert(
         INETD_MUX + "ftp stream tcp nowait root /bin/ftpd ftpd\n"
         "tcpmux/a stream tcp wait nobody /bin/a a\n"
+        "tcpmux/g dgram udp nowait nobody /bin/g g\n"
         "tcpmux/b stream tcp nowait nobody b b\n"
         "tcpmux/c stream tcp nowait\n"
         "tcpmux/+finger stream tcp nowait root internal\n"
@@ -580,13 +700,13 @@ def test_inetd_what_is_not_carried_over(convert):
         "tcpmux/e stream tcp nowait :daemon /bin/e e\n"
         "#tcpmux/f stream tcp nowait nobody /bin/f f\n")
     assert re.findall(r"^service .*$", policy, re.M) == [
-        "service a disabled {", "service echo {"]
+        "service a disabled {", "service g disabled {", "service echo {"]
     assert block(policy, "service echo") == [
         "allow any", "user nobody", "umask 022", "builtin echo",
         'reply mux "Go"']
     assert [line for line, _ in notes(policy)] == list(
-        map(str, [2, 8, 3, 4, 4, 5, 5, 6, 6, 9, 9]))
-    assert "given.conf:8: tcpmux/d: lines of the form" in said
+        map(str, [2, 9, 3, 4, 5, 5, 6, 6, 7, 7, 10, 10]))
+    assert "given.conf:9: tcpmux/d: lines of the form" in said
 
 
 # --- as it is loaded ----------------------------------------------------------
@@ -711,8 +831,8 @@ RICH = (MUX + "defaults\n{\nonly_from = 10.0.0.0\ninstances = 5\n}\n"
                 "umask = 022", "group = 4")
         + entry("flags = SENSOR", "deny_time = 3", name="bait")
         + "include \0/none\n")
-RICH_INETD = (INETD_MUX + "".join(given + "\n" for given, _, _ in
-                                  INETD.values()))
+RICH_INETD = (INETD_MUX + AT + INETD_MUX + "".join(
+    given + "\n" for given, _, _ in INETD.values()) + "::1:\n" + BOUND)
 NASTY = [b"\0", b"{", b"}", b"\n", b"\n}\n", b"\xff\xfe", b"\"", b"\\", b"=",
          b" += ", b"#", b"/", b"%", b",", b"-", b":", b".", b"\r",
          "\u0664\u202e\u00a0\u2028".encode(), b"9" * 400, b"x" * 5000,
