@@ -616,6 +616,7 @@ def test_inetd_carries(convert, case):
     ("127.0.0.1:" + INETD_MUX + INETD_MUX, ["*"], ["allow any"]),
     ("[::]:tcpmux stream tcp6 nowait root internal", ["::"], ["allow any"]),
     ("tcpmux stream tcp nowait/x root internal", ["*"], ["deny any"]),
+    ("tcpmux stream tcp nowait root", ["*"], ["deny any"]),
 ])
 def test_the_tcpmux_line_of_inetd(convert, line, listens, admission):
     policy, _ = convert(f"{line}\ntcpmux/x stream tcp nowait nobody /b b\n")
@@ -696,7 +697,6 @@ def test_inetd_what_is_not_carried_over(convert):
         "tcpmux/c stream tcp nowait\n"
         "tcpmux/+finger stream tcp nowait root internal\n"
         "tcpmux/echo stream tcp nowait root internal\n"
-        "tcpmux/d on protocol = tcp, exec = /bin/d;\n"
         "tcpmux/e stream tcp nowait :daemon /bin/e e\n"
         "#tcpmux/f stream tcp nowait nobody /bin/f f\n")
     assert re.findall(r"^service .*$", policy, re.M) == [
@@ -705,8 +705,237 @@ def test_inetd_what_is_not_carried_over(convert):
         "allow any", "user nobody", "umask 022", "builtin echo",
         'reply mux "Go"']
     assert [line for line, _ in notes(policy)] == list(
-        map(str, [2, 9, 3, 4, 5, 5, 6, 6, 7, 7, 10, 10]))
-    assert "given.conf:9: tcpmux/d: lines of the form" in said
+        map(str, [2, 3, 4, 5, 5, 6, 6, 7, 7, 9, 9]))
+    assert said == ""
+
+
+# --- inetd.conf of NetBSD: KEY = VALUE ---------------------------------------
+
+KEYED_MUX = "tcpmux on protocol = tcp4, wait = no, user = root;\n"
+
+
+def keyed(*options, name="tcpmux/+demo", switch="on", without=(), **changed):
+    """An entry of NetBSD's: what every one needs, and more."""
+    every = {"protocol": "tcp4", "socktype": "stream", "wait": "no",
+             "user": "nobody", "exec": "/bin/cat", "args": "cat", **changed}
+    body = [f"{key} = {value}" for key, value in every.items()
+            if key not in without]
+    return f"{name} {switch}\n\t" + ",\n\t".join([*body, *options]) + ";\n"
+
+
+def keyed_plain(**lines):
+    left = dict(lines)
+    result = [left.pop(line.split()[0], line) for line in PLAIN_INETD]
+    return result + list(left.values())
+
+
+KEYED = {
+    "no more": (keyed(), keyed_plain(), []),
+    "all in a line": (
+        "tcpmux/demo on protocol=tcp4,socktype=stream,wait=no,user=nobody,"
+        "exec=/bin/cat,args=cat;", keyed_plain(reply="reply service"), []),
+    "group": (keyed("group = wheel", "group = daemon"),
+              ["allow any", "user nobody", "group daemon",
+               *PLAIN_INETD[2:]], []),
+    "limits": (keyed("service_max = 30", "ip_max = 5", "accept_max = 7"),
+               [*PLAIN_INETD, "sessions 7", "source-rate 5/min burst 5",
+                "rate 30/min burst 30"], ["closed to nobody for ten minutes"]),
+    "no args": (keyed(without=["args"]), PLAIN_INETD, []),
+    "argv0": (keyed(args="dog -u"),
+              keyed_plain(exec="exec /bin/cat -u", reply="argv0 dog")
+              + [PLAIN_INETD[-1]], []),
+    "quotes": (keyed(args="""cat "a, b;" 'c"#'d=e "\\x2du\\\\\\"" "\\xc3\\xa9"
+                     -- # no; word, of = it
+                     """),
+               keyed_plain(exec='exec /bin/cat "a, b;" "c\\"#d=e" '
+                                '"-u\\\\\\"" \u00e9 --'), []),
+    "internal": (keyed(name="tcpmux/echo", exec="internal", args=""),
+                 ["allow any", "user nobody", "umask 022", "builtin echo",
+                  'reply mux "Go"'], []),
+    "internal without a word": (
+        keyed(name="tcpmux/+echo", without=["exec", "args"]),
+        ["allow any", "user nobody", "umask 022", "builtin echo",
+         'reply mux "Go"'], ["it has no exec"]),
+    "no socktype": (keyed(without=["socktype"]), PLAIN_INETD,
+                    ["stumbles over wait"]),
+    "filter": (keyed("acceptfilter = dataready", "ipsec ="), PLAIN_INETD,
+               ["acceptfilter: no connection"]),
+    "IPsec for others": ("#@ in ipsec esp/transport//require\n#@\n" + keyed(),
+                         PLAIN_INETD, []),
+    "IPsec, but not here": (
+        "#@ in ipsec esp/transport//require\n" + keyed("ipsec ="),
+        PLAIN_INETD, []),
+    "SCCS": ("#@(#)inetd.conf 5.4\n" + keyed(), PLAIN_INETD, []),
+    "bound as tcpmux is": (
+        keyed("bind = 127.0.0.1", name="tcpmux", protocol="tcp",
+              without=["exec", "args"])
+        + keyed("bind = 127.0.0.1", protocol="tcp") + "::1:", PLAIN_INETD, []),
+    "among others": ("ftp on protocol = tcp4, user = root; " + keyed().strip()
+                     + "# more\n  tcpmux/+b stream tcp nowait nobody /b b",
+                     PLAIN_INETD, ["ftp: is not muxed"]),
+}
+
+
+@pytest.mark.parametrize("case", KEYED)
+def test_keyed_entries_carry(convert, case):
+    given, expected, fragments = KEYED[case]
+    mux = "" if "tcpmux on" in given else KEYED_MUX
+    policy, said = convert(mux + given)
+    name = "echo" if "internal" in case else "demo"
+    assert block(policy, f"service {name}") == expected
+    assert block(policy, "admission") == ["allow any"]
+    notes_hold(policy, *fragments)
+    assert said == ""
+
+
+# The entry, the line of it that is at fault, and what is told of it.
+KEYED_OFF = {
+    "off": (keyed(switch="off"), 1, "it was off"),
+    "unknown": (keyed("colour = red"), 8, "'colour': is no option"),
+    "no key": (keyed("= red"), 8, "'': is no option"),
+    "twice": (keyed("user = root"), 8, "user: is given already"),
+    "two values": (keyed("service_max = 1 2"), 8, "service_max: has 2 values"),
+    "no value": (keyed("ip_max ="), 8, "ip_max: has 0 values"),
+    "empty": (keyed('bind = ""'), 8, "bind: is empty"),
+    "no protocol": (keyed(without=["protocol", "wait"]), 1,
+                    "it has no protocol"),
+    "which IP": (keyed(protocol="tcp"), 2, "it has to be tcp4 or tcp6"),
+    "datagrams": (keyed(protocol="udp4", without=["socktype"]), 1,
+                  "'stream udp4'"),
+    "no stream": (keyed(socktype="dgram"), 1, "'dgram tcp4'"),
+    "no wait": (keyed(without=["wait"]), 1, "it has no wait"),
+    "waits": (keyed(wait="yes"), 4, "wait yes"),
+    "wait": (keyed(wait="maybe"), 4, "wait maybe"),
+    "nobody": (keyed("service_max = 0"), 8, "0: nobody may use it"),
+    "number": (keyed("ip_max = many"), 8, "'many' is not a number"),
+    "buffers": (keyed("sndbuf = 64k"), 8, "sndbuf: is not for a muxed"),
+    "IPsec": (keyed('ipsec = "in ipsec esp/transport//require"'), 8,
+              "IPsec 'in ipsec esp"),
+    "IPsec of a line": ("#@ in ipsec ah/transport//require\n" + keyed(), 1,
+                        "IPsec 'in ipsec ah"),
+    "bound": (keyed("bind = 127.0.0.1"), 8, "bound to 127.0.0.1, for which"),
+    "bound before": (keyed(name="127.0.0.1:tcpmux/+demo"), 1,
+                     "bound to 127.0.0.1, for which"),
+    "bound twice": (keyed("bind = ::1", name="127.0.0.1:tcpmux/+demo"), 8,
+                    "bind: is given already"),
+}
+
+
+@pytest.mark.parametrize("case", KEYED_OFF)
+def test_keyed_entries_that_inetd_does_not_serve_are_disabled(convert, case):
+    given, line, fragment = KEYED_OFF[case]
+    policy, _ = convert(KEYED_MUX + given)
+    assert block(policy, "service demo disabled")
+    assert [int(at) - 1 for at, text in notes(policy)
+            if fragment in text] == [line]
+
+
+@pytest.mark.parametrize("given, fragment", [
+    (keyed(without=["user"]), "it has no user; inetd"),
+    (keyed(exec="cat"), "'cat' is not an absolute path"),
+    (keyed(exec="internal"), "there is no internal service"),
+    (keyed(args='"\\x07"'), "holds a character"),
+])
+def test_keyed_entries_that_cannot_be_written(convert, given, fragment):
+    policy, _ = convert(KEYED_MUX + keyed(name="tcpmux/other") + given)
+    assert policy.count("\nservice ") == 1
+    assert any(fragment in text for _, text in notes(policy)), policy
+
+
+@pytest.mark.parametrize("options, listens, admission", [
+    (["accept_max = 9", "ip_max = 3"], ["*"],
+     ["allow any", "sessions 9", "rate 3/min burst 3"]),
+    (["protocol = tcp6"], ["::"], ["allow any"]),
+    (["bind = 192.0.2.1", "protocol = tcp"], ["192.0.2.1"], ["allow any"]),
+    (["bind = ::1, protocol = tcp, recvbuf = 64k"], ["::1"], ["allow any"]),
+    (["protocol = tcp"], ["*"], ["deny any"]),
+    (["ipsec = 'in ipsec esp/transport//require'"], ["*"], ["deny any"]),
+    (["ip_max = 0"], ["*"], ["deny any"]),
+    (["what = 1"], ["*"], ["deny any"]),
+])
+def test_the_keyed_entry_of_tcpmux(convert, options, listens, admission):
+    policy, _ = convert(keyed(*options, name="tcpmux", exec="internal",
+                              without=["args"]) + BOUND)
+    assert re.findall(r"^listen (.*)$", policy, re.M) == listens
+    assert block(policy, "admission") == admission
+
+
+@pytest.mark.parametrize("given", [
+    "tcpmux off protocol = tcp4, wait = no, user = root;\n",
+    "tcpmux on protocol = tcp4, wait = no, user = root, exec = /bin/mux;\n"])
+def test_no_keyed_entry_of_tcpmux_that_serves(convert, given):
+    policy, _ = convert(given + keyed())
+    assert "inetd served none of this" in policy
+
+
+KEYED_BROKEN = {
+    "quote": (keyed(args='"a'), 7, "a quote is not closed"),
+    "escape": (keyed(args=r'"\q"'), 7, "'\\q' is no escape"),
+    "no equals": (keyed("user nobody"), 8, "'=' is missing behind 'user'"),
+    "no option": (keyed(""), 8, "an option is missing"),
+    "no options": ("tcpmux/+demo on;\ntcpmux/+demo on ;\n", 2,
+                   "an option is missing"),
+    "no end": (keyed().replace(";", ""), 7, "';' is missing at its end"),
+    "include": (".include\n", 1, ".include: a file is missing"),
+}
+
+
+@pytest.mark.parametrize("case", KEYED_BROKEN)
+def test_keyed_entries_end_where_inetd_reads_no_further(convert, case):
+    given, line, fragment = KEYED_BROKEN[case]
+    first = KEYED_MUX + keyed(name="tcpmux/a")
+    after = keyed(name="tcpmux/b") if case != "no end" else ""
+    policy, said = convert(first + given + after)
+    line += first.count("\n")
+    assert re.findall(r"^service .*", policy, re.M) == ["service a {"]
+    assert f"DIR/given.conf:{line}: " in said and fragment in said
+    assert "inetd reads no further" in said
+    assert any(fragment in text for _, text in notes(policy))
+
+
+@pytest.mark.parametrize("given, fragment", [
+    (";\n", "';': is no entry"), (".what /x\n", ".what: is no directive"),
+    ("hello\n", "'hello': is no entry")])
+def test_what_is_no_entry_has_its_place(convert, given, fragment):
+    policy, said = convert(INETD_MUX + given + BOUND)
+    assert block(policy, "service demo") == PLAIN_INETD
+    assert f"given.conf:2: {fragment}" in said
+    notes_hold(policy, fragment)
+
+
+def test_inetd_includes(convert, tmp_path):
+    folder = tmp_path / "inetd.d"
+    folder.mkdir()
+    (folder / "a").write_text(keyed(name="tcpmux/a") + "::1:\n#@ in ipsec x\n")
+    (folder / "b").write_text(keyed(name="tcpmux/b") + '.include "../last"')
+    (folder / ".hidden").write_text(keyed(name="tcpmux/hidden"))
+    (tmp_path / "last").write_text(f".include {folder}/b\n"
+                                   ".include given.conf\n" + BOUND)
+    (tmp_path / "folder").mkdir()
+    policy, said = convert(
+        AT + "\n" + INETD_MUX + '.include "inetd.d/*" and no more\n'
+        ".include none*\n.include folder\n" + keyed(name="tcpmux/z"))
+    assert re.findall(r"^service (.*) {$", policy, re.M) == [
+        "a", "b", "demo", "z"]
+    assert re.findall(r"^listen (.*)$", policy, re.M) == ["127.0.0.1"]
+    notes_hold(policy, "/b: is read already", "/given.conf: is read already",
+               "none*: there is no such file", "folder: is not a file")
+    assert "DIR/given.conf:5: DIR/folder: is not a file" in said
+
+
+def test_inetd_includes_are_bounded(convert, tmp_path, script, monkeypatch):
+    for at in range(60):
+        (tmp_path / f"deep{at}").write_text(
+            keyed(name=f"tcpmux/d{at}") + f".include deep{at + 1}\n")
+    policy, said = convert(INETD_MUX + ".include deep0\n")
+    assert policy.count("\nservice ") == script.DEPTH_MAX - 1
+    assert "50 inside each other" in said
+    monkeypatch.setattr(script, "FILES_MAX", 3)
+    policy, said = convert(INETD_MUX + ".include deep*\n")
+    assert policy.count("\nservice ") == 3
+    assert "more than 3 files" in said
+    policy, said = convert(INETD_MUX + f".include {'*/' * 999}\n" + BOUND)
+    assert "is not a path" in said
 
 
 # --- as it is loaded ----------------------------------------------------------
@@ -832,12 +1061,15 @@ RICH = (MUX + "defaults\n{\nonly_from = 10.0.0.0\ninstances = 5\n}\n"
         + entry("flags = SENSOR", "deny_time = 3", name="bait")
         + "include \0/none\n")
 RICH_INETD = (INETD_MUX + AT + INETD_MUX + "".join(
-    given + "\n" for given, _, _ in INETD.values()) + "::1:\n" + BOUND)
+    given + "\n" for given, _, _ in INETD.values()) + "::1:\n" + BOUND
+    + "".join(given + "\n" for given, _, _ in KEYED.values())
+    + ".include \"*\"\n")
 NASTY = [b"\0", b"{", b"}", b"\n", b"\n}\n", b"\xff\xfe", b"\"", b"\\", b"=",
          b" += ", b"#", b"/", b"%", b",", b"-", b":", b".", b"\r",
          "\u0664\u202e\u00a0\u2028".encode(), b"9" * 400, b"x" * 5000,
          b" y" * 300, b"service ", b"defaults\n{\n", b"include /dev/null\n",
-         b"includedir /dev\n", b"tcpmux/", b"self", b"root", b"::/0"]
+         b"includedir /dev\n", b"tcpmux/", b"self", b"root", b"::/0",
+         b";", b"\n.include *\n", b" on "]
 
 
 def mangled(chance, content):
