@@ -22,6 +22,7 @@
 
 #define BYTES_MAX 65536u
 #define LINE_MOST 4096u
+#define STUCK_SECONDS 120 /* then somebody waits for ever */
 
 struct pipe_log {
 	int read_fd, write_fd;
@@ -558,7 +559,7 @@ a_stuck_pipe_costs_counted_lines(void **state)
 	unsigned random = 7;
 
 	(void)state;
-	(void)alarm(20);
+	(void)alarm(STUCK_SECONDS);
 	pipe_open(&pipe_log, IMAGE_LOG_LOGFMT);
 	for (int turn = 0; turn < 3000; turn++) {
 		const char *end;
@@ -615,7 +616,7 @@ a_full_pipe_is_said_afterwards(void **state)
 	const char *line;
 
 	(void)state;
-	(void)alarm(20);
+	(void)alarm(STUCK_SECONDS);
 	pipe_open(&pipe_log, IMAGE_LOG_LOGFMT);
 	assert_int_equal(write(pipe_log.write_fd, page, sizeof(page)), 4096);
 	for (uint64_t i = 0; i < written; i++)
