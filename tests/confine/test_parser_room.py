@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from rooms import BATCH_MAX, NOBODY, PARSER_ID, Parser, unsanitized
+from rooms import (BATCH_MAX, NOBODY, PARSER_ID, RECVMSG, Parser,
+                   unsanitized)
 
 pytestmark = unsanitized
 
@@ -50,8 +51,8 @@ walled = pytest.mark.parametrize("room", ["full", "user"], indirect=True)
 
 
 def asleep(parser):
-    """Waits until it waits in recvmsg (47), which it enters by itself."""
-    while not parser.proc("syscall").startswith("47 0x3 "):
+    """Waits until it waits in recvmsg, which it enters by itself."""
+    while not parser.proc("syscall").startswith(f"{RECVMSG} 0x3 "):
         assert parser.proc("stat")
         os.sched_yield()
 

@@ -11,8 +11,8 @@ import pytest
 
 import rooms
 from rooms import (BATCH_MAX, CLOSED, FINAL, HELP, LENIENT_LF, MALFORMED, MORE,
-                   NAME, NO_NAME, UNKNOWN, Door, Handover, Parser, encode,
-                   rewind, unsanitized, wait_bytes, wait_end)
+                   NAME, NO_NAME, RECVMSG, UNKNOWN, Door, Handover, Parser,
+                   encode, rewind, unsanitized, wait_bytes, wait_end)
 
 LONGEST = b"x" * 127
 NAMES = sorted([b"9418", b"a", b"git", b"git-upload", b"rsync", b"zz", LONGEST])
@@ -372,7 +372,7 @@ def test_it_forgets_its_clients(connections):
             socks = [ours for _, ours in pairs]
             for start in range(0, len(lines), count):
                 worker.ask_all(socks[start:start + count])
-        while not worker.proc("syscall").startswith("47 "):
+        while not worker.proc("syscall").startswith(f"{RECVMSG} "):
             os.sched_yield()
         for where, content in memory(worker.pid):
             folded = content.lower()

@@ -597,7 +597,8 @@ def slice_ns(pid):
     """What the scheduler was asked for, or its own choice (sched_getattr(2))."""
     size = struct.calcsize("IIQiIQQQ")
     attributes = ctypes.create_string_buffer(size)
-    if ctypes.CDLL(None).syscall(315, pid, attributes, size, 0) != 0:
+    number = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
+    if ctypes.CDLL(None).syscall(number, pid, attributes, size, 0) != 0:
         raise OSError(f"sched_getattr of {pid}")
     return struct.unpack("IIQiIQQQ", attributes.raw)[5]
 

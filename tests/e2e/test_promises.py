@@ -146,7 +146,8 @@ def inherit_all():
     halves = [has & 0xFFFFFFFF, has >> 32]
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)(*[half for half in halves for _ in range(3)])
-    if libc.syscall(126, header, sets) != 0:  # capset
+    number = {"x86_64": 126, "aarch64": 91}[os.uname().machine]
+    if libc.syscall(number, header, sets) != 0:
         raise OSError(ctypes.get_errno(), "capset")
     for number in range(64):
         if has >> number & 1:
