@@ -24,11 +24,14 @@ BLOCKS = {0x01: "top level", 0x04: "service", 0x08: "admission",
 NO_DEFAULT = {"policy", "net", "defaults", "parser", "admission", "log",
               "service", "include"}
 
+DEFAULTS, SERVICE = 0x02, 0x04
+
 Row = collections.namedtuple("Row", "word block")
 
 
 @pytest.fixture(scope="module")
-def rows():
+def table():
+    """[(directive, the bits of the blocks that it may stand in)]"""
     if shutil.which("gcc") is None:
         pytest.skip("not installed: gcc")
     text = subprocess.run(
@@ -44,8 +47,13 @@ def rows():
         assert re.fullmatch(r"[\s0-9a-fA-Fxu|()]+", words), words
         return eval(words.replace("u", ""))  # numbers and |, as just seen
 
-    return [Row(word, block) for word, blocks in found
-            for bit, block in BLOCKS.items() if number(blocks) & bit]
+    return [(word, number(blocks)) for word, blocks in found]
+
+
+@pytest.fixture(scope="module")
+def rows(table):
+    return [Row(word, block) for word, blocks in table
+            for bit, block in BLOCKS.items() if blocks & bit]
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +109,15 @@ def test_the_manual_has_every_directive(rows, manual):
 def test_the_manual_has_an_example_of_every_directive(rows, manual):
     for row in rows:
         assert row.word in examples(manual[SECTIONS[row.block]]), row
+
+
+def test_the_manual_names_what_is_not_inherited(table, manual):
+    said = re.search(r"every directive of\na service but\n(.*?)\nA list ",
+                     manual["TOP LEVEL"], re.S)[1]
+    named = re.findall(r"[\w-]{3,}", said.replace("and\n", ""))
+    assert sorted(named) == sorted(word for word, blocks in table
+                                   if blocks & SERVICE and
+                                   not blocks & DEFAULTS)
 
 
 def test_the_manual_has_every_default(rows, manual):
