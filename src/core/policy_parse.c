@@ -49,6 +49,25 @@ complain_of_unknown(struct policy_parser *parser)
 	    "unknown directive '%.*s'", SHOWN(word->text));
 }
 
+/* `second` is the word behind it, where that tells whose it is, or "". */
+static void
+complain_of_place(struct policy_parser *parser, const char *word,
+    struct text second, uint8_t blocks)
+{
+	struct place place = parser->words[0].place;
+	const char *blank = second.length == 0 ? "" : " ";
+
+	if (parser->block == parser->outside)
+		policy_complain(parser, place, "'%s%s%.*s' stands %s, not %s",
+		    word, blank, SHOWN(second), policy_block_name(blocks),
+		    policy_block_name(parser->block));
+	else
+		policy_complain(parser, place,
+		    "'%s%s%.*s' stands %s, not in %s { } (line %u)", word,
+		    blank, SHOWN(second), policy_block_name(blocks),
+		    parser->block_word, parser->block_place.line);
+}
+
 /*
  * A directive in the wrong block. One that begins a block, met in a block:
  * more likely a `}` is missing than that somebody wanted to nest.
@@ -66,17 +85,10 @@ complain_of_block(struct policy_parser *parser, const struct policy_row *row)
 		    row->word);
 		return false;
 	}
-	if (parser->block == parser->outside) {
-		policy_complain(parser, place, "'%s' stands %s, not %s",
-		    row->word, policy_block_name(row->blocks),
-		    policy_block_name(parser->block));
-		return false;
-	}
-	if (row->opens == 0 || !parser->opens) {
-		policy_complain(parser, place,
-		    "'%s' stands %s, not in %s { } (line %u)", row->word,
-		    policy_block_name(row->blocks), parser->block_word,
-		    parser->block_place.line);
+	if (parser->block == parser->outside || row->opens == 0 ||
+	    !parser->opens) {
+		complain_of_place(parser, row->word,
+		    (struct text){ .bytes = "" }, row->blocks);
 		return false;
 	}
 	policy_complain(parser, place,
@@ -85,6 +97,22 @@ complain_of_block(struct policy_parser *parser, const struct policy_row *row)
 	    row->word, parser->block_word, parser->block_place.line);
 	leave_block(parser);
 	return (row->blocks & parser->block) != 0;
+}
+
+/* Such as `penalty trap` in a service, which has penalties of its own. */
+static bool
+is_of_other_block(struct policy_parser *parser, const struct policy_row *row)
+{
+	uint8_t blocks;
+
+	if (parser->count < 2)
+		return false;
+	blocks =
+	    policy_pair_blocks(parser->words[0].text, parser->words[1].text);
+	if (blocks == 0 || (blocks & parser->block) != 0)
+		return false;
+	complain_of_place(parser, row->word, parser->words[1].text, blocks);
+	return true;
 }
 
 /* Whether the line may be given to the row that was found for it. */
@@ -99,6 +127,8 @@ is_in_place(struct policy_parser *parser, const struct policy_row *row)
 	}
 	if ((row->blocks & parser->block) == 0 &&
 	    !complain_of_block(parser, row))
+		return false;
+	if (is_of_other_block(parser, row))
 		return false;
 	if (row->opens != 0 && !parser->opens) {
 		policy_complain(parser, place,

@@ -146,6 +146,8 @@ void policy_report_all(
 /* policy_table.c */
 /* The row of a word in this block, else in any block, else NULL. */
 const struct policy_row *policy_row_find(struct text word, uint8_t block);
+/* The blocks that these two, known together, are of; 0: not known so. */
+uint8_t policy_pair_blocks(struct text word, struct text second);
 size_t policy_row_index(const struct policy_row *row);
 /* Number `index`, or NULL behind the last. */
 const struct policy_row *policy_row_at(size_t index);

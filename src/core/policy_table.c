@@ -222,6 +222,34 @@ policy_row_find(struct text word, uint8_t block)
 	return elsewhere;
 }
 
+/* One word in two blocks: which is meant is told by the word behind it. */
+static const char *const exit_words[] = { "exit", NULL };
+static const char *const off_words[] = { "off", NULL };
+static const struct {
+	const char *word;
+	uint8_t blocks;
+	const char *const *seconds;
+} pairs[] = {
+	{ "penalty", SERVICE, exit_words },
+	{ "penalty", BLOCK_ADMISSION, policy_penalty_words },
+	{ "limit", SERVICE, policy_limit_words },
+	{ "limit", BLOCK_LOG, off_words },
+	{ "log", SERVICE, policy_logged_words },
+};
+
+uint8_t
+policy_pair_blocks(struct text word, struct text second)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (!policy_text_is(word, pairs[i].word))
+			continue;
+		for (size_t j = 0; pairs[i].seconds[j] != NULL; j++)
+			if (policy_text_is(second, pairs[i].seconds[j]))
+				return pairs[i].blocks;
+	}
+	return 0;
+}
+
 size_t
 policy_row_index(const struct policy_row *row)
 {
