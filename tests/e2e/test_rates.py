@@ -207,6 +207,17 @@ def test_what_others_of_its_source_do_is_not_held_against_the_exempt(mux_of):
     assert is_served(mux, source="127.0.0.2")
 
 
+def test_fewer_sources_than_can_be_connected_are_raised(mux_of):
+    """As the manual says: with room for one, one would forget the other."""
+    mux = mux_of(*SHUT_AT_ONCE, "sources 1", "sessions 4", "pending 4",
+                 services=SERVICES)
+    sources = [f"127.0.0.{i}" for i in range(2, 6)]
+    for source in sources:
+        offend_trap(mux, source=source)
+    for source in sources:
+        assert_shut_out(mux, "penalty", source=source)
+
+
 def test_sessions_go_on_when_their_source_is_shut_out(mux_of):
     mux = mux_of(*SHUT_AT_ONCE, services=SERVICES)
     with mux.connect() as sock:
