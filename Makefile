@@ -331,7 +331,7 @@ fuzz-min:		## what fuzzing found, minimised, into fuzz/corpus
 
 D	= $(DESTDIR)
 # Units and manual pages name the folders that were chosen.
-FILL	= sed -e 's|@SBINDIR@|$(SBINDIR)|g'
+FILL	= sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g'
 
 .PHONY: install uninstall
 install: all		## install below DESTDIR and PREFIX (/usr/local)
@@ -344,7 +344,8 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -m 755 $(BUILD)/tcpmuxd-parser $(BUILD)/tcpmuxd-launcher \
 	    $(BUILD)/tcpmuxd-builtin $(D)$(LIBEXECDIR)
 	for page in man/*.[158]; do \
-	    install -m 644 $$page $(D)$(MANDIR)/man$${page##*.} || exit 1; \
+	    to=$(D)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	    $(FILL) $$page >$$to && chmod 644 $$to || exit 1; \
 	done
 	install -m 644 policy/*.policy LICENSE $(wildcard *.md) $(D)$(DOCDIR)
 	install -m 644 policy/policy.d/*.policy $(D)$(DOCDIR)/policy.d

@@ -1,5 +1,6 @@
 """How the installed programs are compiled and linked: what `make install` puts
-in place is looked at with readelf, our objects with nm.
+in place is looked at with readelf, our objects with nm. And that its texts
+name the places where it was put.
 
 Two tools that are made for this are asked as well, where they are installed.
 """
@@ -49,16 +50,35 @@ def said(*command):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """{name: path} of the programs that are installed."""
-    top = tmp_path_factory.mktemp("installed")
+def top(tmp_path_factory):
+    """Below it all is installed, some in other folders than usual."""
+    path = tmp_path_factory.mktemp("installed")
     build = os.environ.get("TCPMUXD_BUILD", "build")
     said("make", "-C", ROOT, "install", f"BUILD={os.path.abspath(build)}",
-         f"DESTDIR={top}")
+         f"DESTDIR={path}", "SBINDIR=/chosen/sbin", "DOCDIR=/chosen/doc")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(top):
+    """{name: path} of the programs that are installed."""
     found = [path for path in top.rglob("*") if path.is_file() and
              path.read_bytes()[:4] == b"\x7fELF"]
     assert sorted(path.name for path in found) == sorted(LIBRARIES)
     return {path.name: str(path) for path in found}
+
+
+def test_manuals_and_unit_name_the_folders_that_were_chosen(top):
+    """All that they name there is there, and no mark is left unfilled."""
+    paths = [*top.rglob("man/man?/*"), *top.rglob("*.service")]
+    assert sorted(path.name for path in paths) == [
+        "tcpmux.1", "tcpmuxd.8", "tcpmuxd.policy.5", "tcpmuxd.service"]
+    text = "".join(path.read_text() for path in paths)
+    named = set(re.findall(r"/chosen/[\w./-]*\w", text))
+    assert {"/chosen/sbin/tcpmuxd", "/chosen/doc/policy.d",
+            "/chosen/doc/example.policy"} <= named
+    assert [name for name in named if not (top / name[1:]).exists()] == []
+    assert re.findall(r"@[A-Z]+@|/usr/local/s[\w/]*", text) == []
 
 
 def dynamic(path):
