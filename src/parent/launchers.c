@@ -161,12 +161,21 @@ add_backoff(struct parent *parent, struct launcher *launcher)
 	launcher->spawn_ms = parent->now_ms + launcher->backoff_ms;
 }
 
-/* Without root a namespace is made by who is to live in it. */
+struct ids {
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * Without root a namespace is made by who is to live in it; who that is only
+ * its parent can tell: in there, all ids are nobody's until they are mapped.
+ */
 static int
 map_ids(void *context)
 {
-	(void)context;
-	return namespace_map_ids(geteuid(), getegid());
+	const struct ids *ids = context;
+
+	return namespace_map_ids(ids->uid, ids->gid);
 }
 
 /* What `network none` has beside a filter, as far as the machine has it. */
@@ -195,6 +204,7 @@ spawn_launcher(const struct parent *parent, const struct launcher *launcher,
 		NULL };
 	int fds[4] = { channel_fd, parent->editions[launcher->side].image_fd,
 		status_fd };
+	struct ids ids = { .uid = geteuid(), .gid = getegid() };
 	struct spawn spawn = {
 		.program_fd = parent->launchers.program_fd,
 		.argv = argv,
@@ -203,6 +213,7 @@ spawn_launcher(const struct parent *parent, const struct launcher *launcher,
 		.stderr_fd = STDERR_FILENO,
 		.has_nofile = true,
 		.nofile = parent->nofile,
+		.context = &ids,
 	};
 
 	add_network(parent, launcher, &spawn, fds);

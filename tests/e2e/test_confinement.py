@@ -118,9 +118,11 @@ def test_a_machine_without_namespaces_does_without(mux_factory, script):
 
 
 @pytest.mark.skipif(not USER_NAMESPACES, reason="no user namespaces here")
-def test_without_root(mux_factory, script):
-    """The launcher is then in a user namespace, which has one user."""
-    user = "nobody" if IS_ROOT else None
+@pytest.mark.parametrize("user", ["nobody", "daemon"] if IS_ROOT else [None])
+def test_without_root(mux_factory, script, user):
+    """The launcher is then in a user namespace, which has one user: whoever
+    that is, also if it is not who all are there at first (nobody).
+    """
     mux = mux_factory(service("none", script, "network none", user="self"),
                       service("any", script, user="self"), user=user)
     assert tell(mux, "any")[0] == "socket"
