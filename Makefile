@@ -337,7 +337,8 @@ FILL	= sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g'
 install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBEXECDIR) \
 	    $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
-	    $(D)$(DOCDIR)/policy.d $(D)$(DOCDIR)/pass $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
+	    $(D)$(DOCDIR)/policy.d $(D)$(DOCDIR)/pass $(D)$(DOCDIR)/services \
+	    $(D)$(BASHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) \
 	    $(D)$(CONFDIR)/policy.d
 	install -m 755 $(BUILD)/tcpmuxd $(D)$(SBINDIR)
 	install -m 755 $(BUILD)/tcpmux $(D)$(BINDIR)
@@ -351,6 +352,7 @@ install: all		## install below DESTDIR and PREFIX (/usr/local)
 	install -m 644 policy/policy.d/*.policy $(D)$(DOCDIR)/policy.d
 	install -m 755 contrib/from-xinetd $(D)$(DOCDIR)
 	install -m 644 contrib/pass/receiver.[cp]* $(D)$(DOCDIR)/pass
+	install -m 755 contrib/services/*.p[ly] $(D)$(DOCDIR)/services
 	for name in tcpmux tcpmuxd; do install -m 644 \
 	    contrib/completions/$$name.bash $(D)$(BASHDIR)/$$name || exit 1; \
 	done

@@ -1,16 +1,17 @@
-"""Real, unmodified programs through port 1: rsync, git, ssh, distcc, NRPE.
+"""Real, unmodified programs through port 1: rsync, git, ssh, distcc, NRPE, and
+scripts of Python and Perl.
 
 Each is served by its file of policy/policy.d, in which a test changes nothing
 but who may, users and places; and its own client comes in by tcpmux, as that
 file says: as RSYNC_CONNECT_PROG, core.gitProxy, ProxyCommand, DISTCC_SSH, or
-from a socket. Without root they take a high port; ssh needs root. BitlBee has
-no file there, and no client but us.
+from a socket. Without root they take a high port, and have no namespaces; ssh
+needs root. BitlBee has no file there, and no client but us.
 """
 
 import contextlib
+import json
 import os
 import pathlib
-import pwd
 import random
 import re
 import shutil
@@ -57,7 +58,12 @@ def tcpmux(mux):
     return f"{program('tcpmux')} -p {mux.port}"
 
 
-POLICIES = pathlib.Path(__file__).resolve().parents[2] / "policy/policy.d"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+POLICIES = ROOT / "policy/policy.d"
+SCRIPTS = ROOT / "contrib/services"
+# A user that nobody else runs anything as: files limit how much it may.
+UID = 61100 + os.getpid() % 800 if IS_ROOT else os.getuid()
+USER = f"{UID}\n\tgroup 65534" if IS_ROOT else "self"
 CLIENTS = re.compile(r"^net (\S+-clients) .*$", re.M)
 
 
@@ -65,37 +71,43 @@ def shipped(home, name, user=None, changes=()):
     """policy.d's file for our clients, as a directory that is included.
 
     user: who runs its service, and is somebody there is here. changes: pairs
-    of what it says and what it says here; every one has to be there.
+    of what it says and what it says here; every one has to be there. Without
+    root there are no namespaces, and our user runs more than the service.
     """
     text = (POLICIES / f"{name}.policy").read_text()
     text, count = CLIENTS.subn(rf"net \1 {LOCAL4} {LOCAL6}", text)
     assert count == 1
     changes = [*changes]
     if user is not None:
-        changes += [(f" {user}\n", " nobody\n" if IS_ROOT else " self\n")]
+        changes += [(f"\tuser        {user}\n", f"\tuser        {USER}\n")]
     for old, new in changes:
         assert old in text, f"{name}.policy has no {old!r}"
         text = text.replace(old, str(new))
+    if not IS_ROOT:
+        text = re.sub(r"^\t(isolate|limit +user-processes) .*\n", "", text,
+                      flags=re.M)
     directory = home / "policy.d"
-    directory.mkdir(mode=0o755)
+    directory.mkdir(mode=0o755, exist_ok=True)
     (directory / f"{name}.policy").write_text(text)
     return f"include {directory}\n"
 
 
-def give_to_nobody(path):
-    """To the services' user, which without root is ours anyway."""
-    if not IS_ROOT:
-        return
-    nobody = pwd.getpwnam("nobody")
-    for folder, _, names in os.walk(path):
-        for name in [folder, *(os.path.join(folder, n) for n in names)]:
-            os.lchown(name, nobody.pw_uid, nobody.pw_gid)
+def given(path):
+    """A folder, made if it is not there, of the services' user."""
+    path.mkdir(exist_ok=True)
+    os.chown(path, UID, -1)
+    return path
 
 
 @pytest.fixture
 def home():
-    """A folder that services may look into, gone at once: it may be big."""
-    with tempfile.TemporaryDirectory(prefix="tcpmuxd-test-") as directory:
+    """A folder that services may look into, gone at once: it may be big.
+
+    Not in /tmp, where `isolate` would put an empty one over it.
+    """
+    with tempfile.TemporaryDirectory(
+            prefix="tcpmuxd-test-", dir="/var/lib" if IS_ROOT else
+            None) as directory:
         os.chmod(directory, 0o755)
         yield pathlib.Path(directory)
 
@@ -131,6 +143,7 @@ def rsync_service(home):
     needs("rsync")
     return shipped(home, "rsync", "rsync-ro",
                    [("/etc/rsyncd-mux.conf", config),
+                    ("limit       file-size 0", "limit file-size 1G"),
                     (f"/srv/mirror {config}\n", f"{home}/tree {config}\n"
                      f"\tfilesystem write {home}/upload\n")])
 
@@ -161,7 +174,7 @@ def test_rsync_uploads_and_updates(mux_factory, home):
     """The other direction; then a second run, which sends differences."""
     mux = mux_factory(rsync_service(home))
     plant(home / "tree", count=200, total=10_000_000)
-    give_to_nobody(home / "upload")
+    given(home / "upload")
     target = f"rsync://{LOCAL4}/upload/"
     run(mux, "rsync", "-rl", f"{home}/tree/", target, env=rsync_env(mux))
     same(mux, home / "tree", home / "upload")
@@ -176,7 +189,7 @@ def test_rsync_uploads_and_updates(mux_factory, home):
     same(mux, home / "tree", home / "upload")
     assert b"Number of regular files transferred: 2" in done.stdout
     assert {path.lstat().st_uid for path in (home / "upload").rglob("*")} == \
-        {pwd.getpwnam("nobody").pw_uid if IS_ROOT else os.getuid()}
+        {UID}
 
 
 def test_rsync_clients_at_once(mux_factory, home):
@@ -367,7 +380,8 @@ def distcc_wrapper(mux, home):
 
 def test_distcc_compiles_here(mux_factory, home):
     distcc, gcc, _ = needs("distcc", "gcc", "distccd")
-    mux = mux_factory(shipped(home, "distcc", "distccd"))
+    mux = mux_factory(shipped(home, "distcc", "distccd", [
+        ("/var/spool/distcc-mux", given(home / "work"))]))
     (home / "hello.c").write_text(
         '#include <stdio.h>\nint main(void) { puts("compiled"); }\n')
     (home / "wrong.c").write_text("int main(void) { return nothing; }\n")
@@ -441,12 +455,11 @@ def test_bitlbee_registers_helps_and_remembers(mux_factory, home):
     [bitlbee] = needs("bitlbee")
     config, state = home / "bitlbee.conf", home / "state"
     config.write_text("[settings]\nHostName = irc.example.org\n")
-    state.mkdir()
-    give_to_nobody(state)
+    given(state)
     mux = mux_factory(service(
         "irc", f"exec {bitlbee} -I -c {config} -d {state}/",
         "syscalls default", f"filesystem read {config} /usr/share/bitlbee",
-        f"filesystem write {state}"))
+        f"filesystem write {state}", user=USER))
 
     def talk(*lines):
         told = b"".join(b"PRIVMSG &bitlbee :%s\r\n" % line for line in lines)
@@ -511,6 +524,143 @@ def test_a_script_lives_with_nothing_but_itself(mux_factory, home, name, text,
         assert done.stdout == answer
 
 
+def served_script(home, name, file, user, path, changes=()):
+    """Its policy, for a copy that stands where services may look."""
+    needs(name)
+    script = home / file
+    shutil.copy(SCRIPTS / file, script)
+    return shipped(home, name, user, [(path + " ", f"{script} "), *changes])
+
+
+def test_python3_tells_how_the_machine_is(mux_factory, home):
+    mux = mux_factory(served_script(
+        home, "python3", "health.py", "tcpmux-health",
+        "/usr/local/sbin/tcpmux-health"))
+    done = run(mux, *tcpmux(mux).split(), LOCAL4, "health")
+    told = json.loads(done.stdout)
+    there_is = os.statvfs("/var")
+    assert told["memory"]["total"] == \
+        os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert told["host"] == os.uname().nodename and len(told["load"]) == 3
+    assert [*told["disks"]] == ["/", "/var"]
+    assert told["disks"]["/var"]["total"] == \
+        there_is.f_blocks * there_is.f_frsize
+    mux.wait_log("exit", service="health", status=0)
+
+
+def test_perl_keeps_what_it_is_sent(mux_factory, home):
+    """Whole or not at all, each in a file of its own, and no more than many."""
+    box = given(home / "box")
+    mux = mux_factory(served_script(
+        home, "perl", "drop.pl", "tcpmux-drop",
+        "/usr/local/sbin/tcpmux-drop", [
+            ("/var/spool/tcpmux-drop 200", f"{box} 3"),
+            ("/var/spool/tcpmux-drop\n", f"{box}\n"),
+            ("limit       file-size 64M", "limit file-size 1M")]))
+
+    def drop(what):
+        return run(mux, *tcpmux(mux).split(), LOCAL4, "drop", stdin=None,
+                   input=what).stdout.decode()
+
+    noise, kept = random.Random(7).randbytes(1 << 20), {}
+    for what in noise, b"small", b"small":
+        said, name, size = drop(what).split()
+        assert said == "kept" and int(size) == len(what)
+        assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{LOCAL4}(-\d)?", name)
+        kept[name] = what
+        if what == noise:
+            assert drop(b"") == "lost: nothing was sent\n"
+            assert drop(noise + b"x") == "lost: File too large\n"
+    assert drop(b"more") == "lost: no room for more\n"
+    assert {path.name: path.read_bytes() for path in box.iterdir()} == kept
+    assert {(path.stat().st_uid, path.stat().st_mode & 0o777)
+            for path in box.iterdir()} == {(UID, 0o600)}
+
+
+# --- what is around them ----------------------------------------------------
+
+PROBE = """#!/usr/bin/python3 -IS
+import errno, json, os, resource, socket, sys
+def tried(act, *words):
+    try:
+        act(*words)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+print(json.dumps({
+    "talk": tried(socket.socket, socket.AF_INET),
+    "read": tried(os.open, "/etc/shells", os.O_RDONLY),
+    "list": tried(os.listdir, sys.argv[1]),
+    "write": tried(os.open, sys.argv[1] + "/new", os.O_CREAT | os.O_WRONLY),
+    "start": tried(os.posix_spawn, "/usr/bin/id", ["id"], {}),
+    "namespaces": [os.readlink("/proc/self/ns/" + name)
+                   for name in ("net", "ipc", "uts")],
+    "limits": [resource.getrlimit(kind) for kind in
+               (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE)]}))
+"""
+CONFINED = {
+    "distcc": ("distccd", [("/var/spool/distcc-mux", "{work}")]),
+    "git": ("git-ro", [("read /srv/git", "read {work}")]),
+    "nrpe": ("nagios", [("/etc/nagios /proc\n", "/proc\n"),
+                        ("/usr/lib/nagios/plugins", "/bin/echo")]),
+    "perl": ("tcpmux-drop", [("/var/spool/tcpmux-drop", "{work}")]),
+    "python3": ("tcpmux-health", []),
+    "rsync": ("rsync-ro", [("/srv/mirror /etc/rsyncd-mux.conf", "{work}")])}
+
+
+@pytest.fixture
+def probes(home):
+    """All files of programs that are confined, but each runs a probe: an
+    include line, and {file: its service}."""
+    needs("python3", "gcc", "as")
+    probe, work, outside = home / "probe", home / "work", home / "outside"
+    probe.write_text(PROBE)
+    probe.chmod(0o755)
+    given(work)
+    given(outside)
+    services = {}
+    for name, (user, changes) in CONFINED.items():
+        text = (POLICIES / f"{name}.policy").read_text()
+        [program_line] = re.findall(r"^\texec .*\n", text, re.M)
+        [services[name]] = re.findall(r"^service (\S+)", text, re.M)
+        line = shipped(home, name, user, [
+            (program_line, f"\texec {probe} {outside}\n"),
+            *((old, new.format(work=work)) for old, new in changes)])
+    return line, services
+
+
+def test_what_is_shipped_has_no_way_out(mux_factory, probes):
+    """Whatever takes over one of these programs is left with what it serves."""
+    line, services = probes
+    mux = mux_factory(line)
+    own = [os.readlink(f"/proc/self/ns/{name}") for name in ("ipc", "uts")]
+    for file, name in services.items():
+        reply, said = mux.request(name)
+        assert reply == OK and said, mux.log.tail()
+        found = json.loads(said)
+        refused = {"EACCES"} if file != "python3" else {"EACCES", "EPERM"}
+        for deed in "read", "list", "write", "start":
+            assert found[deed] in refused, (file, deed, found)
+        assert found["talk"] in {"EAFNOSUPPORT", "EPERM"}, (file, found)
+        core, files = found["limits"]
+        assert core == [0, 0] and files[1] <= 1024, (file, found)
+        if IS_ROOT:
+            assert not {*found["namespaces"]} & {*own}, (file, found)
+
+
+def test_what_is_shipped_loads_on_an_older_kernel(probes):
+    """Landlock as of Linux 5.19 has no rules for TCP and no scopes."""
+    if not IS_ROOT:
+        pytest.skip("only root can trace an undumpable process")
+    needs("strace")
+    done = run_tcpmuxd(policy(probes[0]), "-t", under=[
+        "strace", "-f", "-qq", "-o", "/dev/null", "-e",
+        "inject=landlock_create_ruleset:retval=2"])
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0
+    assert [each for each in lines if ": warning: " not in each] == []
+
+
 # --- the honeypot -----------------------------------------------------------
 
 def test_the_honeypot_shuts_out_who_asks(mux_factory):
@@ -541,7 +691,8 @@ def test_shipped_files_let_in_nobody_by_themselves():
     done = run_tcpmuxd(policy(f"include {POLICIES}"), "-t", "-s")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     names = sorted(path.stem for path in POLICIES.glob("*.policy"))
-    assert names == ["distcc", "git", "honeypot", "nrpe", "rsync", "ssh"]
+    assert names == ["distcc", "git", "honeypot", "nrpe", "perl",
+                     "python3", "rsync", "ssh"]
     documentation = {"192.0.2.0/24", "192.0.2.7", "2001:db8::/32",
                      "2001:db8::7"}
     for name in names:
@@ -554,6 +705,8 @@ def test_shipped_files_let_in_nobody_by_themselves():
             elif words[0] == "allow":
                 assert name == "honeypot" or words[1].startswith("@")
         first = {words[0] for words in directives}
-        # Files stay open to logins alone.
-        assert ("exec" not in first or
-                ("filesystem" in first) != ("new-privileges" in first))
+        # Logins alone are not confined.
+        if "exec" in first and name != "ssh":
+            assert {"filesystem", "network", "isolate", "syscalls", "limit",
+                    "lifetime"} <= first
+            assert "new-privileges" not in first
