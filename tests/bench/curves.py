@@ -189,7 +189,7 @@ def _judge(kind, lines):
         first, last = rows[0], rows[-1]
         yield targets.at_most(
             f"CPU, {name}, {last['size']:,} {kind} against {first['size']:,}",
-            last["cpu_us"] / first["cpu_us"], RATIO)
+            targets.ratio(last["cpu_us"], first["cpu_us"]), RATIO)
 
 
 def run(kind, options, log):

@@ -7,18 +7,14 @@ confinement at all; a bare fork and exec; xinetd's TCPMUX; and tcpmuxd, with
 everything that its policy can take away from it, once without and once with a
 cgroup for each session, to end what it leaves behind. All run in one network
 namespace, on all cores, and take the same closed loop of clients in turn.
-Prints medians of the rounds and the ratios, and writes them to
-BUILD/bench/launch.json. A server that is not installed is left out.
+Prints medians of the rounds and the ratios, and writes them, with each round,
+to BUILD/bench/launch.json. A server that is not installed is left out.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,47 +23,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 import mux  # noqa: E402
 import netns as namespaces  # noqa: E402
-from shared.measure import complaints, run_load  # noqa: E402
-from shared.servers import ADDRESS, Server, start_tcpmuxd  # noqa: E402
+from shared import measure, peers, report, targets  # noqa: E402
+from shared.servers import ADDRESS, start_tcpmuxd  # noqa: E402
 
-TCPMUXD, BARE, TCPSERVER, XINETD = ("tcpmuxd", "bare fork+exec", "tcpserver",
-                                    "xinetd TCPMUX")
+TCPMUXD, BARE = "tcpmuxd", "bare fork+exec"
 WITH_CGROUPS = "tcpmuxd, cgroups"
 # (of what, the least of tcpmuxd's rate in times of that one's)
-TARGETS = ((TCPSERVER, 1.0), (XINETD, 2.0))
+TARGETS = ((peers.TCPSERVER, 1.0), (peers.XINETD, 2.0))
 NAMED = ("--request", "greet\\r\\n")
 UNNAMED = ("--request", "")
 LIMITS = ("limit open-files 64", "limit core 0", "limit file-size 0",
           "limit stack 1M", "limit address-space 64M")
-XINETD_CONF = """
-defaults
-{{
-	log_type = FILE /dev/null
-	instances = UNLIMITED
-	cps = 1000000 1
-	per_source = UNLIMITED
-	flags = NOLIBWRAP
-}}
-service tcpmux
-{{
-	type = INTERNAL UNLISTED
-	id = tcpmux-stream
-	socket_type = stream
-	protocol = tcp
-	port = {port}
-	user = root
-	wait = no
-}}
-service greet
-{{
-	type = TCPMUX UNLISTED
-	socket_type = stream
-	protocol = tcp
-	user = nobody
-	wait = no
-	server = {program}
-}}
-"""
 
 
 def confined(port, program, leftovers="kill"):
@@ -81,24 +47,6 @@ def confined(port, program, leftovers="kill"):
         port=port, listen=(ADDRESS,), top=["log {\n\tlimit off\n}"])
 
 
-def wait_for(port, netns):
-    def answers():
-        with contextlib.suppress(OSError), netns.entered():
-            socket.create_connection((ADDRESS, port), 1).close()
-            return True
-        return False
-    mux.eventually(answers, what=f"port {port}")
-
-
-def start_plain(stack, name, netns, port, argv, words):
-    server = Server(name, argv, port, netns, stdout=subprocess.DEVNULL,
-                        stderr=subprocess.DEVNULL)
-    stack.callback(server.close)
-    wait_for(port, netns)
-    server.words = words
-    return server
-
-
 def start_all(stack, netns, log, directory):
     program = os.path.join(directory, "greet")
     shutil.copy(mux.program("tests/bench/greet"), program)
@@ -109,63 +57,64 @@ def start_all(stack, netns, log, directory):
                                confined(port, program, leftovers), name)
         server.words = NAMED
         yield server
-    yield start_plain(stack, BARE, netns, 2, [
-        mux.program("tests/bench/bare-fork"), ADDRESS, "2", program],
-        UNNAMED)
-    if shutil.which("tcpserver"):
-        yield start_plain(stack, TCPSERVER, netns, 3, [
-            "tcpserver", "-H", "-R", "-l", "0", "-c", "10000", "-b", "4096",
-            ADDRESS, "3", program], UNNAMED)
-    if shutil.which("xinetd"):
-        conf = os.path.join(directory, "xinetd.conf")
-        with open(conf, "w") as file:
-            file.write(XINETD_CONF.format(port=4, program=program))
-        yield start_plain(stack, XINETD, netns, 4, [
-            "xinetd", "-dontfork", "-f", conf, "-pidfile",
-            os.path.join(directory, "pid")], NAMED)
+    for server, words in (
+            (peers.start(stack, BARE, [
+                mux.program("tests/bench/bare-fork"), ADDRESS, "2", program],
+                2, netns), UNNAMED),
+            (peers.start_tcpserver(stack, netns, 3, program), UNNAMED),
+            (peers.start_xinetd(stack, netns, 4, directory, ["greet"],
+                                program), NAMED)):
+        if server is not None:
+            server.words = words
+            yield server
 
 
-def measure(servers, netns, options):
-    """[server name][key]: medians of the rounds."""
-    rounds = {server.name: [] for server in servers}
-    for number in range(options.rounds + 1):
-        turn = number % len(servers)
-        for server in servers[turn:] + servers[:turn]:
-            options.clients = options.many
-            many = run_load(server, netns, options, options.count,
-                                "--expect", "+\\r\\n", *server.words)
-            options.clients = 1
-            one = run_load(server, netns, options, options.count // 10,
-                               "--expect", "+\\r\\n", *server.words)
-            server.rounds += [many, one]
-            if number > 0:  # the first warms up
-                rounds[server.name].append({
-                    "rate": many["rate"], "cpu_us": many["cpu_us"],
-                    "p99_us": many["p99_us"],
-                    "first_us": one["first_byte_p50_us"]})
-                print(f"round {number}  {server.name:16} "
-                      f"{many['rate']:7.0f}/s  {many['cpu_us']:6.1f} µs of "
-                      f"CPU  first byte {one['first_byte_p50_us']:6.0f} µs",
-                      flush=True)
-    return {name: {key: statistics.median(each[key] for each in results)
-                   for key in results[0]}
-            for name, results in rounds.items()}
+def make_cases(servers, options):
+    """[(many clients', one client's)] of each server."""
+    def case(server, count, *words, **keywords):
+        return measure.Case(server, max(1, count), "--expect", "+\\r\\n",
+                            *server.words, *words, **keywords)
+
+    return [(case(server, options.count),
+             case(server, options.count // 10, "--clients", "1",
+                  name=f"{server.name}, one client")) for server in servers]
 
 
-def print_table(medians):
-    print()
-    for name, row in medians.items():
-        print(f"{name:16} {row['rate']:7.0f}/s {row['cpu_us']:7.1f} µs of CPU "
-              f"first byte {row['first_us']:6.0f} µs")
-    for ours in (TCPMUXD, WITH_CGROUPS):
-        for name, least in TARGETS:
-            if name in medians:
-                ratio = medians[ours]["rate"] / medians[name]["rate"]
-                print(f"{ours}: {ratio:.3f} times {name}; target: at least "
-                      f"{least}: {'met' if ratio >= least else 'MISSED'}")
-        later = medians[ours]["first_us"] / medians[BARE]["first_us"]
-        print(f"{ours}: first byte after {later:.3f} times what {BARE} takes; "
-              f"target: at most 1.0: {'met' if later <= 1.0 else 'MISSED'}")
+def rows_of(pairs):
+    return [{**many.row(), "first_us": one.median("first_byte_p50_us")}
+            for many, one in pairs]
+
+
+def judge(rows, ours):
+    by_name = {row["name"]: row for row in rows}
+
+    def ratio(key, other):
+        return targets.ratio(by_name[ours][key], by_name[other][key])
+
+    for name, least in TARGETS:
+        claim = f"rate of launches against {name}"
+        if name in by_name:
+            yield targets.at_least(claim, ratio("rate", name), least)
+        else:
+            yield targets.not_comparable(
+                claim, f"at least {least:g} times", "not there")
+    if BARE in by_name:
+        yield targets.at_most(f"first byte against {BARE}",
+                              ratio("first_us", BARE), 1.0)
+
+
+def part_of(pairs):
+    """What the parts of the bench are made of: see run.py."""
+    cases = [each for pair in pairs for each in pair]
+    rows = rows_of(pairs)
+    return {"title": "Launching a static program that greets and ends.",
+            "kind": "servers", "rows": rows, "ours": TCPMUXD,
+            "targets": list(judge(rows, TCPMUXD)),
+            "notes": measure.disturbance(measure.servers_of(cases)),
+            "problems": measure.complaints_of(cases),
+            "rounds": {case.name: case.rounds for case in cases},
+            "histograms": {case.name: sorted(case.histogram.items())
+                           for case in cases}}
 
 
 def parse_arguments():
@@ -173,7 +122,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=10000,
                         help="launches a round and server")
-    parser.add_argument("--many", type=int, default=16, help="clients")
+    parser.add_argument("--clients", type=int, default=16)
     parser.set_defaults(load_cpu=None, sources=65536, seconds=20)
     return parser.parse_args()
 
@@ -188,18 +137,20 @@ def main():
             tempfile.NamedTemporaryFile(dir=directory, prefix="log-"))
         place = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="tcpmuxd-bench-"))
-        servers = list(start_all(stack, netns, log, place))
-        medians = measure(servers, netns, options)
-        problems = [each for server in servers
-                    for each in complaints(server)]
-    print_table(medians)
-    with open(os.path.join(directory, "launch.json"), "w") as file:
-        json.dump({"medians": medians, "problems": problems,
-                   "time": time.time()}, file, indent=1)
-        file.write("\n")
-    for problem in problems:
+        pairs = make_cases(start_all(stack, netns, log, place), options)
+        measure.run_rounds([each for pair in pairs for each in pair], netns,
+                           options)
+        part = part_of(pairs)
+    part["targets"] += [{**target, "claim": f"{WITH_CGROUPS}: "
+                         + target["claim"]}
+                        for target in judge(part["rows"], WITH_CGROUPS)]
+    part["problems"] += peers.take_failed()
+    report.show("launch", part)
+    report.write(os.path.join(directory, "launch.json"),
+                 {**part, "when": time.time()})
+    for problem in part["problems"]:
         print(f"bench: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    return 1 if part["problems"] else 0
 
 
 if __name__ == "__main__":

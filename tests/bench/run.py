@@ -6,8 +6,9 @@ line's cost), largest (a policy's), and a curve for each thing that can grow.
 Each prints a table and its targets; all are kept in BUILD/bench/results.json
 and shown, with pictures, in BUILD/bench/report.html. See README.md here.
 
-Fails if any client was not answered exactly, or if a line of the log is
-missing; never for being slow.
+Fails if any client was not answered exactly, if a line of the log is missing,
+or if a server or a part could not be measured: it is named, and the others are
+measured and kept all the same. Never fails for being slow.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
@@ -31,6 +33,7 @@ import launched  # noqa: E402
 import log_cost  # noqa: E402
 from shared import peers, plots, report, world  # noqa: E402
 
+RESULTS, PAGE = "results.json", "report.html"
 PARTS = {
     "refuse": functools.partial(answers.run, "refuse"),
     "help": functools.partial(answers.run, "help"),
@@ -41,7 +44,7 @@ PARTS = {
 }
 
 
-def parse_arguments():
+def parse_arguments(words=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", action="append", default=[],
                         choices=[*PARTS, "curves"],
@@ -62,7 +65,7 @@ def parse_arguments():
                         help="a further top-level line of tcpmuxd's policy")
     # A round ends after so many seconds, whatever its count.
     parser.set_defaults(netns=None, seconds=20)
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     if options.quick:
         options.count, options.million = 4000, 50_000
     return options
@@ -74,14 +77,38 @@ def chosen(only):
     return [name for name in PARTS if not only or name in wanted]
 
 
-def measure(name, options, log):
-    print(f"--- {name}", flush=True)
+def measure(name, options, directory):
     with contextlib.ExitStack() as stack:
+        log = stack.enter_context(
+            tempfile.NamedTemporaryFile(dir=directory, prefix="log-"))
         options.netns = world.enter(stack)
-        part = PARTS[name](options, log)
+        return PARTS[name](options, log)
+
+
+def try_to_measure(name, options, directory):
+    """Whatever one part dies of, the others' figures are wanted."""
+    print(f"--- {name}", flush=True)
+    try:
+        part = measure(name, options, directory)
+    except Exception as error:
+        traceback.print_exc()
+        part = {"title": "Could not be measured.", "kind": "none",
+                "targets": [], "notes": [],
+                "problems": [f"{type(error).__name__}: {error}"]}
+    part["problems"] += peers.take_failed()
     part.update(when=time.time(), rounds_made=options.rounds,
                 version=version(), quick=options.quick)
     return part
+
+
+def keep(directory, results):
+    """After each part: who ends the rest early has these."""
+    results["parts"] = {name: results["parts"][name] for name in PARTS
+                        if name in results["parts"]}
+    results.update(machine=report.machine(), peers=peers.versions(),
+                   left_out=peers.LEFT_OUT)
+    report.write(os.path.join(directory, RESULTS), results)
+    report.write_html(os.path.join(directory, PAGE), results, curves.RATIO)
 
 
 def version():
@@ -89,6 +116,15 @@ def version():
     done = subprocess.run([mux.program("tcpmuxd"), "-V"],
                           capture_output=True, text=True)
     return done.stdout.strip()
+
+
+def measure_all(names, options, directory, results):
+    for name in names:
+        part = try_to_measure(name, options, directory)
+        results["parts"][name] = part
+        report.show(name, part)
+        keep(directory, results)
+    return tell(results, names, os.path.join(directory, PAGE))
 
 
 def main():
@@ -100,22 +136,9 @@ def main():
     os.makedirs(directory, exist_ok=True)
     peers.add_unpacked(build)
     world.leave_the_others()
-    path = os.path.join(directory, "results.json")
-    results = report.read(path) if options.only else {"parts": {}}
-    for name in chosen(options.only):
-        with tempfile.NamedTemporaryFile(dir=directory,
-                                         prefix="log-") as log:
-            part = measure(name, options, log)
-        results["parts"][name] = part
-        report.show(name, part)
-    results["parts"] = {name: results["parts"][name] for name in PARTS
-                        if name in results["parts"]}
-    results.update(machine=report.machine(), peers=peers.versions(),
-                   left_out=peers.LEFT_OUT)
-    report.write(path, results)
-    page = os.path.join(directory, "report.html")
-    report.write_html(page, results, curves.RATIO)
-    return tell(results, chosen(options.only), page)
+    results = report.read(os.path.join(directory, RESULTS)) \
+        if options.only else {"parts": {}}
+    return measure_all(chosen(options.only), options, directory, results)
 
 
 def tell(results, names, page):

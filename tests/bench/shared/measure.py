@@ -14,7 +14,7 @@ import time
 
 import mux
 
-from shared import clock
+from shared import clock, servers
 
 SETTLE_SECONDS = 0.3  # lingering sockets, lines not yet written
 KEYS = ("rate", "p50_us", "p99_us", "p999_us", "cpu_us", "user_us",
@@ -76,6 +76,7 @@ class Case:
         self.name, self.size, self.beside = name or server.name, size, beside
         self.rounds = []
         self.histogram = {}
+        self.failure = None  # or why there are no more rounds
 
     def words_of(self, _number):
         """For a round; 0 is the one that warms up."""
@@ -97,11 +98,21 @@ class Case:
               f"{result['rate']:8.0f}/s {result['cpu_us']:8.2f} µs of CPU",
               flush=True)
 
+    def try_to_run(self, netns, options, number):
+        """One that fails ends nothing but itself."""
+        try:
+            self.run(netns, options, number)
+        except servers.FAILURES as error:
+            self.failure = f"{self.name}: round {number}: {error}"
+            print(self.failure, flush=True)
+
     def median(self, key):
-        return statistics.median(each[key] for each in self.rounds)
+        """None if nobody was answered."""
+        found = [each[key] for each in self.rounds if each["ok"] > 0]
+        return round(statistics.median(found), 3) if found else None
 
     def row(self):
-        row = {key: round(self.median(key), 3) for key in KEYS}
+        row = {key: self.median(key) for key in KEYS}
         return {"name": self.name, "size": self.size,
                 "memory_kb": self.server.memory_kb(), **row}
 
@@ -110,13 +121,15 @@ def run_rounds(cases, netns, options):
     for number in range(options.rounds + 1):
         turn = number % len(cases)
         for case in cases[turn:] + cases[:turn]:
-            case.run(netns, options, number)
+            if case.failure is None:
+                case.try_to_run(netns, options, number)
 
 
-def disturbance(servers):
+def disturbance(measured):
     """What to say of others that used the processors meanwhile."""
-    share = statistics.mean(each["others"] for server in servers
-                            for each in server.rounds)
+    shares = [each["others"] for server in measured
+              for each in server.rounds]
+    share = statistics.mean(shares) if shares else 0.0
     if share < BUSY:
         return []
     return [f"Others took {100 * share:.0f} % of the processors meanwhile: "
@@ -136,5 +149,6 @@ def servers_of(cases):
 
 
 def complaints_of(cases):
-    return [each for server in servers_of(cases)
-            for each in complaints(server)]
+    return [*(case.failure for case in cases if case.failure is not None),
+            *(each for server in servers_of(cases)
+              for each in complaints(server))]

@@ -1,8 +1,9 @@
 """Others' servers, with a configuration that lets them be as fast as they can.
 
 Each function starts one; none if it is not installed, which LEFT_OUT then
-says. Two cannot be installed beside each other: contrib/deps unpacks them
-below BUILD/bench/peers, where add_unpacked finds them.
+says, or if it does not listen, which FAILED does. Two cannot be installed
+beside each other: contrib/deps unpacks them below BUILD/bench/peers, where
+add_unpacked finds them.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ XINETD, XINETD_PLUS = "xinetd TCPMUX", "xinetd TCPMUXPLUS"
 INETD, TCPSERVER = "GNU inetd", "tcpserver"
 ACTIVATE = "systemd-socket-activate"
 LEFT_OUT = {}
+FAILED = []  # what the part that is measured has not told yet
 _PACKAGES = {"xinetd": "xinetd", "inetutils-inetd": "inetutils-inetd",
              "tcpserver": "ucspi-tcp", ACTIVATE: "systemd"}
 
@@ -108,23 +110,30 @@ def versions():
             if shutil.which(command)}
 
 
-def _wait_for(server, netns):
-    def answers():
-        with contextlib.suppress(OSError), netns.entered():
-            socket.create_connection((server.address, server.port),
-                                     1).close()
-            return True
-        return False
-    mux.eventually(answers, what=server.name)
+@contextlib.contextmanager
+def may_fail(name):
+    """What fails in here is told, and the others go on."""
+    try:
+        yield
+    except servers.FAILURES as error:
+        FAILED.append(f"{name}: {error}")
 
 
-def _start(stack, name, argv, port, netns, **options):
-    server = servers.Server(name, argv, port, netns,
-                            stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, **options)
-    stack.callback(server.close)
-    _wait_for(server, netns)
-    return server
+def take_failed():
+    failed = list(FAILED)
+    FAILED.clear()
+    return failed
+
+
+def start(stack, name, argv, port, netns, **options):
+    with may_fail(name):
+        server = servers.Server(name, argv, port, netns,
+                                stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, **options)
+        stack.callback(server.close)
+        server.wait_until_it_listens()
+        return server
+    return None
 
 
 def start_xinetd(stack, netns, port, directory, names, program,
@@ -134,8 +143,8 @@ def start_xinetd(stack, netns, port, directory, names, program,
     conf = os.path.join(directory, f"xinetd-{port}.conf")
     with open(conf, "w") as file:
         file.write(_xinetd_conf(port, names, program))
-    return _start(stack, name, ["xinetd", "-dontfork", "-f", conf,
-                                "-pidfile", f"{conf}.pid"], port, netns)
+    return start(stack, name, ["xinetd", "-dontfork", "-f", conf,
+                               "-pidfile", f"{conf}.pid"], port, netns)
 
 
 def start_inetd(stack, netns, directory, names, program):
@@ -145,18 +154,27 @@ def start_inetd(stack, netns, directory, names, program):
     conf = os.path.join(directory, "inetd.conf")
     with open(conf, "w") as file:
         file.write(_inetd_conf(names, program))
-    server = _start(stack, INETD,
-                    ["inetutils-inetd", "-R", "100000000",
-                     f"--pidfile={conf}.pid", conf], 1, netns,
-                    address=INETD_ADDRESS, pidfile=f"{conf}.pid")
-    server.clients, server.words = INETD_CLIENTS, ("--seconds", "1")
+    server = start(stack, INETD,
+                   ["inetutils-inetd", "-R", "100000000",
+                    f"--pidfile={conf}.pid", conf], 1, netns,
+                   address=INETD_ADDRESS, pidfile=f"{conf}.pid")
+    if server is not None:
+        server.clients, server.words = INETD_CLIENTS, ("--seconds", "1")
     return server
+
+
+def start_tcpserver(stack, netns, port, program):
+    if not is_there(TCPSERVER):
+        return None
+    return start(stack, TCPSERVER, [
+        TCPSERVER, "-H", "-R", "-l", "0", "-c", "10000", "-b", "4096",
+        servers.ADDRESS, str(port), program], port, netns)
 
 
 def start_activate(stack, netns, port, program):
     if not is_there(ACTIVATE):
         return None
-    return _start(stack, ACTIVATE, [
+    return start(stack, ACTIVATE, [
         ACTIVATE, "--accept", "--inetd", "-l",
         f"{servers.ADDRESS}:{port}", program], port, netns)
 

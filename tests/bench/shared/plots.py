@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 
+from shared import targets
+
 _HEAD = """
 set terminal svg size {width},{height} noenhanced font 'sans,12' background '#ffffff'
 set border 3 lc rgb '#666666'
@@ -11,7 +13,7 @@ set grid ytics lc rgb '#dddddd' lt 1
 set key top left
 """
 _COLOURS = ("#1b6ca8", "#c0504d", "#7f7f7f", "#9bbb59", "#8064a2", "#f79646",
-            "#4bacc6")
+            "#4bacc6", "#333333")
 
 
 def is_there():
@@ -24,7 +26,10 @@ def _draw(text, width=720, height=360):
         return ""
     done = subprocess.run(
         ["gnuplot"], input=_HEAD.format(width=width, height=height) + text,
-        capture_output=True, text=True, timeout=60, check=True)
+        capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        print(f"no picture: gnuplot: {done.stderr.strip()}")
+        return ""
     return done.stdout[done.stdout.index("<svg"):]
 
 
@@ -37,8 +42,9 @@ def _block(name, rows):
 
 def bars(rows, key, title):
     """One bar a server."""
-    data = [(row["name"], row[key]) for row in rows if key in row]
-    return _draw(
+    data = [(row["name"], row[key]) for row in rows
+            if row.get(key) is not None]
+    return "" if not data else _draw(
         _block("rows", data) +
         "set style data histograms\nset style fill solid 0.9\n"
         "set boxwidth 0.7\nset yrange [0:*]\nset xtics rotate by -15\n"
@@ -49,7 +55,8 @@ def bars(rows, key, title):
 def distribution(histograms):
     """Which share of the connections took longer than that."""
     blocks, parts = "", []
-    for number, (name, buckets) in enumerate(histograms.items()):
+    measured = [each for each in histograms.items() if each[1]]
+    for number, (name, buckets) in enumerate(measured):
         left = total = sum(times for _, times in buckets)
         data = []
         for end_us, times in buckets:
@@ -72,10 +79,14 @@ def curve(lines, what, most):
     """Cost at each size against that at the smallest."""
     blocks, parts = "", []
     for number, (name, rows) in enumerate(lines.items()):
-        first = rows[0]["cpu_us"]
+        times = [targets.ratio(row["cpu_us"], rows[0]["cpu_us"])
+                 for row in rows]
+        if times[0] is None:
+            continue
         blocks += _block(f"line{number}",
-                         [(i, f"{row['size']:,}", row["cpu_us"] / first)
-                          for i, row in enumerate(rows)])
+                         [(i, f"{row['size']:,}", times[i])
+                          for i, row in enumerate(rows)
+                          if times[i] is not None])
         parts.append(f"$line{number} using 1:3:xtic(2) with linespoints lw 2 "
                      f"pt 7 lc rgb '{_COLOURS[number]}' title '{name}'")
     parts.append(f"{most} lc rgb '#c0504d' dt 2 title 'target'")

@@ -19,6 +19,7 @@ COLUMNS = (("rate", "a second", "{:.0f}"), ("p50_us", "p50 µs", "{:.0f}"),
            ("cpu_us", "CPU µs", "{:.2f}"), ("user_us", "user", "{:.2f}"),
            ("system_us", "system", "{:.2f}"),
            ("memory_kb", "KiB", "{:.0f}"))
+NONE = "n/a"
 _STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 60em; margin: 2em auto;
        padding: 0 1em; color: #222 }
@@ -34,7 +35,13 @@ def _ratios(row, ours):
     """What a row's rate and CPU are in times of tcpmuxd's, the other way."""
     if ours is None or row is ours:
         return ["", ""]
-    return [f"{ours[key] / row[key]:.2f} ×" for key in ("rate", "cpu_us")]
+    return [_times(ours[key], row[key], ".2f") + " ×"
+            for key in ("rate", "cpu_us")]
+
+
+def _times(one, other, form):
+    value = targets.ratio(one, other)
+    return NONE if value is None else format(value, form)
 
 
 def _table(rows, ours, first):
@@ -50,10 +57,10 @@ def _table(rows, ours, first):
     body = []
     for row in rows:
         cells = [row["name"] if row["size"] is None else f"{row['size']:,}"]
-        cells += [form.format(row[key]) if key in row else ""
+        cells += [NONE if row.get(key) is None else form.format(row[key])
                   for key, _, form in columns]
         cells += (_ratios(row, ours) if ours is not None else
-                  [f"{row['cpu_us'] / rows[0]['cpu_us']:.3f}"])
+                  [_times(row["cpu_us"], rows[0]["cpu_us"], ".3f")])
         body.append(cells)
     return head, body
 
@@ -137,7 +144,10 @@ def _pictures(part, ratio):
     if part["kind"] == "servers":
         yield plots.bars(part["rows"], "rate", "connections a second")
         yield plots.bars(part["rows"], "cpu_us", "µs of CPU for one")
-        yield plots.distribution(part.get("histograms", {}))
+        found = part.get("histograms", {})
+        yield plots.distribution({row["name"]: found[row["name"]]
+                                  for row in part["rows"]
+                                  if row["name"] in found})
     elif part["kind"] == "curve":
         yield plots.curve(part["lines"], part["what"], ratio)
 

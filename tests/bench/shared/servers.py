@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -13,6 +12,9 @@ import mux
 from shared import clock
 
 ADDRESS = "127.0.0.1"
+# What a server that cannot be measured ends in; others go on without it.
+FAILURES = (OSError, AssertionError, subprocess.SubprocessError)
+LISTENS = "0A"  # as the state of a socket in /proc/net/tcp
 
 
 class Server:
@@ -48,6 +50,29 @@ class Server:
     def memory_kb(self):
         return clock.memory_kb(self.pid)
 
+    def has_ended(self):
+        return self.process.poll() is not None if \
+            self.pid == self.process.pid else \
+            not os.path.exists(f"/proc/{self.pid}")
+
+    def listens(self):
+        """On its port, with a socket of its own: who can connect there may
+        have come to somebody else's."""
+        held = set()
+        with contextlib.suppress(OSError):
+            with os.scandir(f"/proc/{self.pid}/fd") as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        held.add(os.readlink(entry.path))
+            return any(socket in held for socket
+                       in _listening(self.pid, self.port))
+        return False
+
+    def wait_until_it_listens(self):
+        mux.eventually(lambda: self.listens() or self.has_ended(), 20,
+                       f"its listening on port {self.port}")
+        assert not self.has_ended(), "has ended"
+
     def close(self):
         if self.pid != self.process.pid:
             with contextlib.suppress(ProcessLookupError):
@@ -60,6 +85,16 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.clock.close()
+
+
+def _listening(pid, port):
+    """What is on that port, in the network of that process."""
+    for kind in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{kind}") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        yield from (f"socket:[{row[9]}]" for row in rows
+                    if row[3] == LISTENS and
+                    int(row[1].rpartition(":")[2], 16) == port)
 
 
 def _read(path):
@@ -89,10 +124,10 @@ def start_tcpmuxd(stack, netns, port, log, text, name="tcpmuxd"):
     stack.callback(server.close)
     end = time.monotonic() + 20
     while count_lines(log.name, b"event=ready") == before:
-        if server.process.poll() is not None or time.monotonic() > end:
+        if server.has_ended() or time.monotonic() > end:
             with open(log.name) as file:
-                sys.exit("bench: tcpmuxd is not ready:\n" +
-                         "".join(file.readlines()[-20:]))
+                raise AssertionError("tcpmuxd is not ready:\n" +
+                                     "".join(file.readlines()[-20:]))
         time.sleep(0.02)
     return server
 
