@@ -19,8 +19,8 @@ import pytest
 
 import mux as muxes
 from evil import (ALMOST, BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, HALF, MARK,
-                  OTHER_HALF, UNKNOWN, URGENT, WAITS, Deed, Evil, all_at_once,
-                  bystanders, cases_of, death, run_deed, violation)
+                  MARKED_S, OTHER_HALF, UNKNOWN, URGENT, WAITS, Deed, Evil,
+                  all_at_once, bystanders, cases_of, death, run_deed, violation)
 from mux import IS_ROOT, LOCAL4, OK, eventually
 
 SO_ATTACH_FILTER = 26
@@ -94,6 +94,16 @@ def awaited(evil):
     assert muxes.converse(half.sock) == OK + b"hello"
 
 
+def replayed(evil):
+    """What was an answer to somebody, said again of who comes after."""
+    evil.come(GOOD)
+    evil.expect(EXPECTED)
+    evil.ask(MARK, GOOD)
+    evil.expect(EXPECTED)
+    bystanders(evil)
+    evil.assert_clean(DEEDS["talker", "replay"])
+
+
 def told(kind, reason):
     """Of this one client, once; it gets what an honest parser gives."""
     def ask(evil):
@@ -134,6 +144,8 @@ SPECIAL = {
     ("marked", "mortal", "next-fault"): (outlived, {}),
     ("marked awaited", "liar", "name-for-unknown"):
         (awaited, {"parser": ("timeout 30s",)}),
+    ("marked", "talker", "replay"): (replayed, {"parser": (
+        f"timeout {MARKED_S}s", "workers 1")}),
     # The client did send what the parser says; its listener takes no LF.
     ("once", "liar", "name-for-bare-lf"): (told(BARE, "line"), {}),
     ("once", "liar", "help-for-bare-lf"): (told(BARE_HELP, "line"), {}),
