@@ -87,6 +87,7 @@ class Deed(NamedTuple):
     Everybody else, and all of them where it is done only once, gets what an
     honest parser gives; but for a word that nobody can know to be false
     (is_believed): then it is once as always, for those in that batch.
+    is_unasked: done before anybody is asked about, by all but the first.
     """
 
     said: tuple
@@ -94,6 +95,14 @@ class Deed(NamedTuple):
     fate: Fate = WAITS
     is_believed: bool = False
     can_be_marked: bool = True
+    is_unasked: bool = False
+
+    @property
+    def modes(self):
+        if self.is_unasked:
+            return {"later"}
+        can_be_marked = self.can_be_marked and not self.is_believed
+        return {"always", "once"} | ({"marked"} if can_be_marked else set())
 
 
 def violation(*words):
@@ -179,7 +188,11 @@ DEEDS = {
     ("keeper", "set-mark"): Deed(None, NOBODY),
     ("keeper", "set-offset"): Deed(None, NOBODY),
     ("keeper", "set-nonblocking"): Deed(None, NOBODY),
-    # deaths: whoever was alone with a new one, or with two, is refused
+    # deaths: whoever was alone with a new one, or with two, is refused; of one
+    # that is gone before it is asked nobody may have been told
+    ("mortal", "greeted-fault"): Deed(death(signal=11), is_unasked=True),
+    ("mortal", "greeted-zero"): Deed(death(status=0), is_unasked=True),
+    ("mortal", "greeted-hang"): Deed(violation("silence"), is_unasked=True),
     ("mortal", "asked-fault"): Deed(death(signal=11), ALL, CRASHED),
     ("mortal", "asked-zero"): Deed(death(status=0), ALL, CRASHED),
     ("mortal", "asked-three"): Deed(death(status=3), ALL, CRASHED),
@@ -232,6 +245,8 @@ SOON = 8.0  # seconds, on a machine that does much else
 # of a mark, and of those beside it, who may have to wait for parsers that hang
 # for a second each.
 ALWAYS_S, CRASHED_S, ONCE_S, MARKED_S = 3, 20, 5, 6
+# Starts of parsers: each client is alone with two; of those that die unasked.
+MOST_STARTS, UNASKED_A_SECOND = 2 * len(ALL) + 2, 2
 
 
 def far_hours():
@@ -380,7 +395,7 @@ class Evil:
                 client.kind, answer, reason)
             if fate.is_at_deadline:
                 assert timeout_s - 0.2 <= seconds, client.kind
-            most = timeout_s * fate.is_at_deadline + SOON
+            most = timeout_s * ("timeout" in fate.reasons) + SOON
             assert seconds < most, (client.kind, seconds)
 
     # the log
@@ -420,8 +435,11 @@ class Evil:
         status = eventually(is_quiet, what="the end of the sessions")
         eventually(lambda: self.mux.fd_count() <= self.descriptors,
                    what="the baseline of descriptors")
-        eventually(lambda: len(muxes.descendants(self.mux.pid)) ==
-                   self.processes, what="the baseline of processes")
+        # (Those that die unasked are started again and again.)
+        eventually(lambda: len(muxes.descendants(self.mux.pid)) in
+                   range(self.processes * (not deed.is_unasked),
+                         self.processes + 1),
+                   what="the baseline of processes")
         assert self.mux.process.poll() is None
 
         # Nothing was executed but for whom it was asked for and allowed.
@@ -493,8 +511,19 @@ def always(evil, deed):
         eventually(lambda: evil.said(deed), what=str(deed.said))
     status = evil.assert_clean(deed)
     # With nobody answered, each start waits twice as long as the last.
-    if deed.victims == ALL:
-        assert int(status["workers_started"]) <= 2 * len(ALL) + 2
+    if deed.victims == ALL and not deed.is_unasked:
+        assert int(status["workers_started"]) <= MOST_STARTS
+
+
+def later(evil, deed):
+    """Every parser after the first one, which does it when it has answered."""
+    evil.come(GOOD)
+    evil.expect(EXPECTED)
+    always(evil, deed)
+    time.sleep(1)  # in which hundreds could be started
+    status = evil.status()
+    assert int(status["workers_started"]) <= \
+        MOST_STARTS + UNASKED_A_SECOND * float(status["uptime_s"])
 
 
 def once(evil, deed):
@@ -531,22 +560,24 @@ def marked(evil, deed):
 
 
 MODES = {"always": (always, always_s), "once": (once, lambda _: ONCE_S),
-         "marked": (marked, lambda _: MARKED_S)}
+         "marked": (marked, lambda _: MARKED_S), "later": (later, always_s)}
+ONE_AFTER_THE_OTHER = ("workers 1",)
 
 
 def cases_of(deeds, modes=tuple(MODES)):
     """[(mode, program, how)] of each way in which each can be done."""
     return [(mode, *key) for mode in modes for key, deed in deeds.items()
-            if mode != "marked" or
-            deed.can_be_marked and not deed.is_believed]
+            if mode in deed.modes]
 
 
 def run_deed(case, deeds, **place):
     mode, *key = case
     act, timeout_s = MODES[mode]
     deed = deeds[tuple(key)]
+    parser = ONE_AFTER_THE_OTHER if mode == "later" else ()
     with Evil(*key, "" if mode == "always" else mode,
-              parser=(f"timeout {timeout_s(deed)}s",), **place) as evil:
+              parser=(f"timeout {timeout_s(deed)}s", *parser),
+              **place) as evil:
         act(evil, deed)
 
 

@@ -64,7 +64,8 @@ main(void)
 		if (is_due && is_at("closed-"))
 			die();
 		evil_answer(&batch);
-		if (is_due && is_at("answered-"))
+		/* The first: were it never ready, nobody would be let in. */
+		if (is_at("greeted-") || (is_due && is_at("answered-")))
 			die();
 		is_doomed = is_due && is_at("next-");
 	}
