@@ -126,8 +126,9 @@ child_verify(struct child *child)
 int
 child_refuse_privileges(struct child *child)
 {
+	/* Inherited, it would have nothing of what its policy gives it. */
 	if (child->plan->has_new_privileges)
-		return 0;
+		return drop_verify_can_gain();
 	return child->base->has_no_new_privileges ? drop_verify_new_privileges()
 						  : drop_new_privileges();
 }

@@ -225,6 +225,12 @@ drop_verify_new_privileges(void)
 }
 
 int
+drop_verify_can_gain(void)
+{
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 ? 0 : refuse();
+}
+
+int
 drop_new_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -68,6 +68,8 @@ int drop_verify_no_return(void);
 
 /* -1 and EPERM without no_new_privs. */
 int drop_verify_new_privileges(void);
+/* -1 and EPERM with it. */
+int drop_verify_can_gain(void);
 
 /* no_new_privs, and reads it back. */
 int drop_new_privileges(void);

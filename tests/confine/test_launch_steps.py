@@ -193,6 +193,14 @@ def test_a_step_that_only_says_it_was_taken_is_found_out(call, step, keys):
     assert named == step and error != 0
 
 
+def test_new_privileges_that_nobody_can_gain_are_found_out():
+    """By no_new_privs that tcpmuxd was started with."""
+    with Launcher(**LOGIN, under=["setpriv", "--no-new-privs"]) as launcher:
+        with launcher.launch() as session:
+            assert session.statuses == [("no-new-privs", E.EPERM)]
+            assert session.ended() == 1
+
+
 def test_as_many_groups_are_not_the_same_groups():
     """Those that tcpmuxd was started with, if there are as many."""
     keys = {**GROUPS, "preexec": lambda: os.setgroups([7, 8])}
