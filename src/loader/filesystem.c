@@ -54,9 +54,23 @@ can_close(struct load *load, const struct policy_service *from)
 	return false;
 }
 
+/* With `isolate mount` each session has others there (launcher/isolate.c). */
+static bool
+is_own(const struct policy_service *from, struct text path)
+{
+	static const char *const mounts[] = { "/tmp", "/var/tmp", "/dev/shm" };
+
+	if ((from->isolate & IMAGE_ISOLATE_MOUNT) == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		if (load_is_text(path, mounts[i]))
+			return true;
+	return false;
+}
+
 static void
-check_path(
-    struct load *load, struct text root, const struct policy_grant *grant)
+check_path(struct load *load, struct text root,
+    const struct policy_service *from, const struct policy_grant *grant)
 {
 	const struct word *word = &grant->path;
 	struct path_finding found = paths_grant(&load->paths, root, word->text);
@@ -66,6 +80,13 @@ check_path(
 		    "cannot use path %.*s: %s; if it may come later, end the "
 		    "line in 'if-available'",
 		    TEXT_ARGS(word->text), found.problem);
+	if (grant->access == IMAGE_ACCESS_WRITE && found.is_read_only &&
+	    !grant->is_optional && !is_own(from, word->text))
+		problems_add(&load->problems, PROBLEM_ERROR, word->place,
+		    "'filesystem write %.*s': it is on a file system that is "
+		    "mounted read-only, as tcpmuxd sees it; if that may "
+		    "change, end the line in 'if-available'",
+		    TEXT_ARGS(word->text));
 	if (found.doubt != NULL)
 		problems_add(&load->problems, PROBLEM_WARNING, word->place,
 		    "path %.*s may come to be another: %s",
@@ -135,8 +156,8 @@ check_paths(struct load *load, const struct policy_service *from,
 	if (root.length > 0 && paths_root(&load->paths, root).problem != NULL)
 		return;
 	for (uint32_t i = 0; i < from->grants.count; i++)
-		check_path(
-		    load, root, &load->policy->grants[from->grants.first + i]);
+		check_path(load, root, from,
+		    &load->policy->grants[from->grants.first + i]);
 }
 
 /* The program's own problems, and that it is lacking, are told elsewhere. */

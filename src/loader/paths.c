@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <linux/openat2.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -168,6 +169,18 @@ look_at_directory(
 	fd_close(&fd);
 }
 
+/* Devices, sockets and FIFOs can be written to all the same. */
+static bool
+is_read_only(int fd)
+{
+	struct statvfs mounted;
+	struct stat status;
+
+	return fstat(fd, &status) == 0 &&
+	    (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) &&
+	    fstatvfs(fd, &mounted) == 0 && (mounted.f_flag & ST_RDONLY) != 0;
+}
+
 /* Whose way is not trusted is still what the policy says. */
 static void
 look_at_grant(const struct paths *paths, struct path_finding *finding,
@@ -179,6 +192,7 @@ look_at_grant(const struct paths *paths, struct path_finding *finding,
 		finding->problem = keep(strerror(errno));
 		return;
 	}
+	finding->is_read_only = is_read_only(fd);
 	fd_close(&fd);
 	look(paths, finding, root, path);
 	finding->doubt = finding->problem;

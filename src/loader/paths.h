@@ -24,6 +24,7 @@ struct paths {
 struct path_finding {
 	const char *problem; /* NULL: none. Else what is wrong; the paths' */
 	const char *doubt; /* NULL: none. Else who could change what; as that */
+	bool is_read_only; /* a grant's: by how its file system is mounted */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;

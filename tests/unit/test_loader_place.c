@@ -8,6 +8,7 @@
 
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/sysmacros.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -164,12 +165,57 @@ test_more_than_tcpmuxd_has(void **state)
 	    "namespaces, and shows them in /proc/self/ns/ipc\n");
 }
 
+/* As in a container that may write to little. */
+static void
+lose_writing(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/dev/shm", "tmpfs", 0, NULL) != 0 ||
+	    mkdir("/dev/shm/d", 0755) != 0 ||
+	    mknod("/dev/shm/null", S_IFCHR | 0666, makedev(1, 3)) != 0 ||
+	    mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
+		_exit(2);
+}
+
+static void
+test_files_that_nobody_can_write(void **state)
+{
+	static const struct {
+		const char *line, *problem;
+	} rows[] = {
+		{ "filesystem write /dev /dev/shm",
+		    "policy:14:24: 'filesystem write /dev/shm': it is on a "
+		    "file system that is mounted read-only, as tcpmuxd sees "
+		    "it; if that may change, end the line in "
+		    "'if-available'\n" },
+		{ "filesystem write /dev/shm/d",
+		    "policy:14:19: 'filesystem write /dev/shm/d': it is on " },
+		{ "isolate mount\n\tfilesystem write /dev/shm/d",
+		    "policy:15:19: 'filesystem write /dev/shm/d': it is on " },
+		{ "chroot /dev\n\tchdir /shm\n\tfilesystem write /shm",
+		    "policy:16:19: 'filesystem write /shm': it is on " },
+		{ "filesystem write /dev/shm if-available", NULL },
+		{ "filesystem read /dev/shm", NULL },
+		{ "filesystem write /dev/shm/null", NULL },
+		/* That of each session is its own. */
+		{ "isolate mount\n\tfilesystem write /dev/shm", NULL },
+	};
+
+	(void)state;
+	if (!is_superuser || landlock_abi() <= 0)
+		skip();
+	for (size_t i = 0; i < COUNT(rows); i++)
+		with_less(lose_writing, rows[i].line, rows[i].problem);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root_directory),
 		cmocka_unit_test(test_more_than_tcpmuxd_has),
+		cmocka_unit_test(test_files_that_nobody_can_write),
 	};
 
 	return cmocka_run_group_tests(tests, make_room, remove_room);
