@@ -103,6 +103,7 @@ load(const struct options *options)
 		.policy_path = options->policy_path,
 		.fragment_path = options->fragment_path,
 		.skips_system = options->skips_system,
+		.keeps = start_kept_capabilities(),
 		.is_verbose = options->is_verbose,
 		.wants_text = options->prints && options->question == NULL,
 	};

@@ -151,6 +151,7 @@ struct policy_service {
 	struct span grants; /* no path twice with the same access */
 	struct span capabilities; /* words: names without cap_ or CAP_ */
 	bool has_all_capabilities, has_new_privileges;
+	struct place new_privileges_place;
 	bool has_nice;
 	struct place nice_place;
 	int32_t nice;

@@ -299,6 +299,6 @@ void
 policy_take_new_privileges(
     struct policy_parser *parser, const struct policy_line *line)
 {
-	(void)line;
 	parser->service->has_new_privileges = true;
+	parser->service->new_privileges_place = line->words[0].place;
 }

@@ -5,29 +5,12 @@
  */
 #include "loader/load.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include <sys/resource.h>
 
 #include <linux/capability.h>
-
-static bool
-has_capability(const struct load *load, unsigned capability)
-{
-	return (load->options->capabilities >> capability & 1) != 0;
-}
-
-void
-load_need(struct load *load, unsigned capability, const char *name,
-    const char *directive, struct place place)
-{
-	/* Without root it is said already that there is no such thing. */
-	if (load->options->skips_system || !load->is_root ||
-	    has_capability(load, capability))
-		return;
-	problems_add(&load->problems, PROBLEM_ERROR, place,
-	    "'%s' needs %s, which tcpmuxd does not have", directive, name);
-}
 
 static const struct {
 	__rlimit_resource_t resource;
@@ -52,7 +35,7 @@ check_limit(struct load *load, const struct policy_limits *from,
 {
 	struct rlimit is;
 
-	if (has_capability(load, CAP_SYS_RESOURCE) ||
+	if (load_has_capability(load, CAP_SYS_RESOURCE) ||
 	    getrlimit(limits[which].resource, &is) != 0 ||
 	    from->values[which] <= is.rlim_max)
 		return;
@@ -70,7 +53,7 @@ check_nice(struct load *load, const struct policy_service *from)
 	struct rlimit allowed = { .rlim_cur = 0 };
 
 	(void)getrlimit(RLIMIT_NICE, &allowed);
-	if (from->nice >= now || has_capability(load, CAP_SYS_NICE) ||
+	if (from->nice >= now || load_has_capability(load, CAP_SYS_NICE) ||
 	    (rlim_t)(IMAGE_NICE_MAX + 1 - from->nice) <= allowed.rlim_cur)
 		return;
 	problems_add(&load->problems, PROBLEM_ERROR, from->nice_place,
@@ -80,30 +63,46 @@ check_nice(struct load *load, const struct policy_service *from)
 }
 
 static void
+check_isolation(
+    struct load *load, const struct policy_service *from, uint32_t which)
+{
+	/* In the order of their bits. */
+	static const struct {
+		const char *word, *path, *limit;
+	} kinds[MACHINE_ISOLATIONS] = {
+		{ "pid", "/proc/self/ns/pid", "user.max_pid_namespaces" },
+		{ "mount", "/proc/self/ns/mnt", "user.max_mnt_namespaces" },
+		{ "ipc", "/proc/self/ns/ipc", "user.max_ipc_namespaces" },
+		{ "uts", "/proc/self/ns/uts", "user.max_uts_namespaces" },
+	};
+	const int error = load->options->machine.isolate_errors[which];
+
+	if (access(kinds[which].path, F_OK) != 0)
+		problems_add(&load->problems, PROBLEM_ERROR,
+		    from->isolate_place,
+		    "'isolate %s' needs a kernel that has such namespaces, and "
+		    "shows them in %s",
+		    kinds[which].word, kinds[which].path);
+	else if (error != 0 && load_has_capability(load, CAP_SYS_ADMIN))
+		problems_add(&load->problems, PROBLEM_ERROR,
+		    from->isolate_place,
+		    "'isolate %s': tcpmuxd cannot make such a namespace: %s "
+		    "(sysctl %s limits them)",
+		    kinds[which].word, strerror(error), kinds[which].limit);
+}
+
+static void
 load_isolate(struct load *load, const struct policy_service *from,
     struct image_service *to)
 {
-	static const struct {
-		const char *word, *path;
-	} namespaces[] = { { "pid", "/proc/self/ns/pid" },
-		{ "mount", "/proc/self/ns/mnt" },
-		{ "ipc", "/proc/self/ns/ipc" },
-		{ "uts", "/proc/self/ns/uts" } };
-
 	to->isolate = from->isolate;
 	if (load->options->skips_system || from->isolate == 0)
 		return;
 	load_need(load, CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "isolate",
 	    from->isolate_place);
-	for (uint32_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]);
-	     i++)
-		if ((from->isolate >> i & 1) != 0 &&
-		    access(namespaces[i].path, F_OK) != 0)
-			problems_add(&load->problems, PROBLEM_ERROR,
-			    from->isolate_place,
-			    "'isolate %s' needs a kernel that has such "
-			    "namespaces, and shows them in %s",
-			    namespaces[i].word, namespaces[i].path);
+	for (uint32_t i = 0; i < MACHINE_ISOLATIONS; i++)
+		if ((from->isolate >> i & 1) != 0)
+			check_isolation(load, from, i);
 }
 
 void

@@ -94,6 +94,12 @@ void load_access(struct load *load, const struct policy_service *from,
 /* Who a service runs as; account's texts are the accounts'. */
 void load_who(struct load *load, const struct policy_service *from,
     struct image_service *to, struct account *account);
+/* That tcpmuxd can make it who it is, and give it what it shall keep. */
+void load_rights(struct load *load, const struct policy_service *from,
+    const struct image_service *to);
+/* That it can give one of root's capabilities, by the word for it. */
+void load_capability(
+    struct load *load, const struct word *word, unsigned capability);
 /* How long its sessions may last. */
 void load_lasting(struct load *load, const struct policy_service *from,
     struct image_service *to);
@@ -121,6 +127,7 @@ void load_limits(struct load *load, const struct policy_service *from,
 /* What each of its sessions may use, and whether it can be held to that. */
 void load_session_limits(struct load *load, const struct policy_service *from,
     struct image_service *to);
+bool load_has_capability(const struct load *load, unsigned capability);
 /* That tcpmuxd has a capability (called `name`) which a directive needs. */
 void load_need(struct load *load, unsigned capability, const char *name,
     const char *directive, struct place place);

@@ -21,6 +21,7 @@ struct loader_options {
 			      for use, only its being made says something */
 	bool is_verbose; /* notes too, not only warnings */
 	uint64_t capabilities; /* of whom it is for: loader_start looks */
+	uint64_t keeps; /* of these, once it serves */
 	bool wants_text; /* of the policy (core/policy_print.h), in place of
 			    the image, which is made and checked all the same */
 	bool is_to_serve; /* by this process: it matters who else is here */

@@ -7,12 +7,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/securebits.h>
+
 #include "sys/cgroup.h"
+#include "sys/drop.h"
 #include "sys/fd.h"
 #include "sys/landlock.h"
 #include "sys/namespace.h"
@@ -111,10 +115,39 @@ look_at_groups(struct machine *machine, bool is_to_serve, int made_fd)
 	fd_close(&fd);
 }
 
+/* All at once, as that is what nearly all machines can. */
+static void
+try_isolation(struct machine *machine)
+{
+	static const int kinds[MACHINE_ISOLATIONS] = { CLONE_NEWPID,
+		CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUTS };
+	int all = 0;
+
+	for (uint32_t i = 0; i < MACHINE_ISOLATIONS; i++)
+		all |= kinds[i];
+	if (geteuid() != 0 || namespace_try(all) == 0)
+		return;
+	for (uint32_t i = 0; i < MACHINE_ISOLATIONS; i++)
+		machine->isolate_errors[i] = namespace_try(kinds[i]);
+}
+
+static void
+look_at_rights(struct machine *machine)
+{
+	unsigned securebits = 0;
+
+	(void)drop_get_securebits(&securebits);
+	machine->is_root_nobody = (securebits & SECBIT_NOROOT) != 0;
+	machine->has_no_new_privileges = drop_verify_can_gain() != 0;
+	machine->bounding = drop_get_bounding();
+}
+
 void
 machine_look(struct machine *machine, bool is_to_serve, int group_fd)
 {
 	machine->network_error = namespace_try_network();
 	machine->landlock_tcp_error = try_landlock(machine);
 	look_at_groups(machine, is_to_serve, is_to_serve ? group_fd : -1);
+	try_isolation(machine);
+	look_at_rights(machine);
 }

@@ -3,12 +3,16 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "sys/cgroup_limit.h"
 
+/* Of IMAGE_ISOLATE_*, by the numbers of their bits. */
+#define MACHINE_ISOLATIONS 4u
+
 /*
  * What this machine and tcpmuxd's own process can do for a service: errno of
- * what stands in the way, or 0. All zero is a machine that can do everything.
+ * what stands in the way, or 0.
  */
 struct machine {
 	int network_error; /* of an empty network namespace */
@@ -19,6 +23,11 @@ struct machine {
 	 */
 	int controller_errors[CGROUP_CONTROLLERS];
 	char group[PATH_MAX]; /* where they would be; empty: nowhere */
+	int isolate_errors[MACHINE_ISOLATIONS]; /* of a namespace; if root */
+	/* What nothing can undo, and what tcpmuxd starts has as well. */
+	uint64_t bounding; /* all that root can have after exec */
+	bool has_no_new_privileges; /* nor more than it had before */
+	bool is_root_nobody; /* SECBIT_NOROOT: nothing at all */
 };
 
 /*

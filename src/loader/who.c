@@ -219,9 +219,10 @@ put_capabilities(struct load *load, const struct policy_service *from,
 		const char *nearest;
 		int capability = capability_find(words[i].text, &nearest);
 
-		if (capability >= 0)
+		if (capability >= 0) {
 			to->capabilities |= UINT64_C(1) << capability;
-		else
+			load_capability(load, &words[i], (unsigned)capability);
+		} else {
 			problems_add(&load->problems, PROBLEM_ERROR,
 			    words[i].place,
 			    "no capability is called '%.*s'%s%s%s",
@@ -229,6 +230,7 @@ put_capabilities(struct load *load, const struct policy_service *from,
 			    nearest != NULL ? ": did you mean '" : "",
 			    nearest != NULL ? nearest : "",
 			    nearest != NULL ? "'?" : "");
+		}
 	}
 }
 
@@ -311,4 +313,5 @@ load_who(struct load *load, const struct policy_service *from,
 	put_capabilities(load, from, to);
 	if (from->has_new_privileges)
 		to->flags |= IMAGE_SERVICE_NEW_PRIVILEGES;
+	load_rights(load, from, to);
 }

@@ -48,6 +48,16 @@ static const struct needed needed[] = {
 
 #define NEEDED (sizeof(needed) / sizeof(needed[0]))
 
+uint64_t
+report_kept_capabilities(void)
+{
+	uint64_t kept = 0;
+
+	for (size_t i = 0; i < NEEDED; i++)
+		kept |= UINT64_C(1) << needed[i].capability;
+	return kept;
+}
+
 int
 report_reduce_capabilities(struct parent *parent)
 {

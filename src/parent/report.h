@@ -1,7 +1,12 @@
 #ifndef PARENT_REPORT_H
 #define PARENT_REPORT_H
 
+#include <stdint.h>
+
 struct parent;
+
+/* The short list that is meant below: bit n is capability n. */
+uint64_t report_kept_capabilities(void);
 
 /*
  * Keeps of root's capabilities the short list that the parent needs, and

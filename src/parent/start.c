@@ -133,6 +133,12 @@ prepare(struct parent *parent)
 	return 0;
 }
 
+uint64_t
+start_kept_capabilities(void)
+{
+	return report_kept_capabilities();
+}
+
 enum exit_status
 start(const char *policy_path, bool is_verbose, bool is_debug)
 {
@@ -155,6 +161,7 @@ start(const char *policy_path, bool is_verbose, bool is_debug)
 	parent.loading = (struct loader_options){ .policy_path = policy_path,
 		.is_verbose = is_verbose,
 		.is_to_serve = true,
+		.keeps = start_kept_capabilities(),
 		.group_fd = -1 };
 	parent.is_debug = is_debug;
 	if (load_image(&parent) != 0)

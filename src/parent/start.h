@@ -2,6 +2,7 @@
 #define PARENT_START_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Exit statuses of tcpmuxd, as in sysexits.h where it has them. */
 enum exit_status {
@@ -19,6 +20,9 @@ enum exit_status {
  * Returns the exit status.
  */
 enum exit_status start(const char *policy_path, bool is_verbose, bool is_debug);
+
+/* What root keeps of its capabilities as it serves: bit n is number n. */
+uint64_t start_kept_capabilities(void);
 
 struct parent;
 

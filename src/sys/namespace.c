@@ -144,10 +144,8 @@ namespace_make_network(void)
 }
 
 int
-namespace_try_network(void)
+namespace_try(int flags)
 {
-	const int flags =
-	    geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWNET | CLONE_NEWUSER;
 	pid_t child = fork();
 	int error;
 
@@ -157,6 +155,13 @@ namespace_try_network(void)
 		return errno;
 	error = wait_for(child);
 	return error < 0 ? ECHILD : error;
+}
+
+int
+namespace_try_network(void)
+{
+	return namespace_try(
+	    geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWNET | CLONE_NEWUSER);
 }
 
 int

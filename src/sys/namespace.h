@@ -20,9 +20,13 @@ int namespaces_make(int (*make)(int fds[]), int fds[], size_t count);
 int namespace_make_network(void);
 
 /*
- * Whether the caller could make one: 0, or errno. In a child that then ends;
- * without root in a user namespace, as who is not root needs.
+ * Whether the caller could make all of these (CLONE_NEW*): 0, or errno. In a
+ * child that then ends.
  */
+int namespace_try(int flags);
+
+/* So the one above; without root in a user namespace, as who is not root
+ * needs. */
 int namespace_try_network(void);
 
 /* Enters it. 0, or -1 with errno. */

@@ -14,7 +14,7 @@ from rooms import unsanitized
 pytestmark = unsanitized
 only_root = pytest.mark.skipif(not IS_ROOT, reason="of root; below without")
 
-CAP_SYS_ADMIN = 21
+CAP_NET_RAW, CAP_SYS_ADMIN = 13, 21
 PR_CAPBSET_DROP = 24
 USER_NAMESPACES = subprocess.run(
     ["setpriv", "--reuid", "65534", "unshare", "-Un", "true"] if IS_ROOT
@@ -115,6 +115,58 @@ def test_a_machine_without_namespaces_does_without(mux_factory, script):
     weaker = " ".join(line["text"] for line in mux.logs("weaker"))
     assert "no network namespace" in weaker
     assert "no Landlock rules for TCP" in weaker
+
+
+NOT_GAINED = ("tcpmuxd was started with no_new_privs (systemd: "
+              "'NoNewPrivileges=')")
+
+
+@only_root
+@pytest.mark.parametrize("under, lines, problem", [
+    (["--no-new-privs"], ["new-privileges"],
+     f"18:2: 'new-privileges': {NOT_GAINED}, which nothing lifts"),
+    (["--no-new-privs"], ["capabilities chown"],
+     f"18:15: 'capabilities chown': {NOT_GAINED}, and so gives none that it "
+     "does not keep for itself"),
+    # It does, of this one.
+    (["--no-new-privs"], ["capabilities kill"], None),
+    (["--bounding-set", "-chown"], ["capabilities kill chown"],
+     "18:20: 'capabilities chown': tcpmuxd's bounding set lacks it (systemd: "
+     "'CapabilityBoundingSet=')"),
+    (["--bounding-set", "-chown"], ["capabilities all"], None),
+    (["--bounding-set", "-setuid"], [],
+     "18:7: 'user' needs CAP_SETUID, which tcpmuxd does not have"),
+], ids=["new-privileges", "gained", "kept", "bounding-set", "all", "user"])
+def test_what_tcpmuxd_lacks_does_not_load(under, lines, problem):
+    done = run_tcpmuxd(policy(service("s", "exec /bin/cat", *lines)), "-t",
+                       under=["setpriv", *under])
+    if problem is None:
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        assert done.returncode == 1
+        assert done.stderr.endswith(f"policy:{problem}\n")
+
+
+def without_net_raw():
+    done = ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_NET_RAW, 0, 0, 0)
+    assert done == 0
+
+
+@only_root
+def test_a_reload_knows_what_tcpmuxd_lacks(mux_factory):
+    """And what it gave up itself is still its services' to have."""
+    mux = mux_factory(service("cat", "exec /bin/cat"), preexec=without_net_raw)
+
+    def asking_for(capability):
+        return policy(service("cat", "exec /bin/cat",
+                              f"capabilities {capability}"), port=mux.port)
+
+    since = mux.ask_to_reload(asking_for("net_raw"))
+    mux.wait_log("reload-failed", since=since, reason="policy")
+    told, = mux.logs("reload-problem", since)
+    assert "'capabilities net_raw': tcpmuxd's bounding set " in told["text"]
+    mux.reload(asking_for("chown"))
+    assert mux.request("cat", b"x") == (OK, b"x")
 
 
 @pytest.mark.skipif(not USER_NAMESPACES, reason="no user namespaces here")

@@ -27,6 +27,7 @@
 #include "loader/paths.c"
 #include "loader/problems.c"
 #include "loader/profile.c"
+#include "loader/rights.c"
 #include "loader/run.c"
 #include "loader/service.c"
 #include "loader/session_limits.c"

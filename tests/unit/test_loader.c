@@ -234,7 +234,7 @@ test_ids(void **state)
 	load_text_of(SERVICE("a", "\tuser daemon\n") SERVICE("b",
 	    "\tuser 65533\n\tgroup daemon\n\tgroups 5 adm 5\n") SERVICE("c",
 	    "\tuser 2\n\tgroup 3\n\tgroups user\n"
-	    "\tcapabilities NET_RAW cap_chown\n\tnew-privileges\n") SERVICE("d",
+	    "\tcapabilities KILL cap_chown\n\tnew-privileges\n") SERVICE("d",
 	    "\tuser root unsafe\n\tumask 022\n\tcapabilities all\n"));
 	expect_loaded("");
 	service = image_service(&result.image, 0);
@@ -259,7 +259,7 @@ test_ids(void **state)
 	/* As initgroups would: the group of the account is one of them. */
 	assert_int_equal(service->groups.count, 1);
 	assert_int_equal(image_gid(&result.image, service->groups.first), 2);
-	assert_true(service->capabilities == (UINT64_C(1) << 13 | UINT64_C(1)));
+	assert_true(service->capabilities == (UINT64_C(1) << 5 | UINT64_C(1)));
 	assert_int_equal(service->flags, IMAGE_SERVICE_NEW_PRIVILEGES);
 	service = image_service(&result.image, 3);
 	assert_int_equal(service->uid, 0);

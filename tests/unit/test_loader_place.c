@@ -6,6 +6,7 @@
 
 #include <sched.h>
 
+#include <linux/securebits.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
@@ -165,6 +166,138 @@ test_more_than_tcpmuxd_has(void **state)
 	    "namespaces, and shows them in /proc/self/ns/ipc\n");
 }
 
+static void
+lose_capability(unsigned capability)
+{
+	const int what = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+
+	if (capng_get_caps_process() != 0 ||
+	    capng_update(CAPNG_DROP, what, capability) != 0 ||
+	    capng_apply(CAPNG_SELECT_CAPS) != 0)
+		_exit(2);
+}
+
+static void
+lose_setuid(void)
+{
+	lose_capability(CAP_SETUID);
+}
+
+static void
+lose_setgid(void)
+{
+	lose_capability(CAP_SETGID);
+}
+
+static void
+lose_setpcap(void)
+{
+	lose_capability(CAP_SETPCAP);
+}
+
+static void
+lose_sys_admin(void)
+{
+	lose_capability(CAP_SYS_ADMIN);
+}
+
+static void
+lose_root(void)
+{
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT) != 0)
+		_exit(2);
+}
+
+static void
+lose_new_privileges(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		_exit(2);
+}
+
+/* What it still has itself, nobody that it starts can. */
+static void
+lose_kill_by_exec(void)
+{
+	if (prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0) != 0)
+		_exit(2);
+}
+
+static void
+test_rights_that_tcpmuxd_lacks(void **state)
+{
+	static const struct {
+		void (*lose)(void);
+		const char *line, *problem;
+	} rows[] = {
+		{ lose_setuid, "umask 022",
+		    "policy:13:7: 'user' needs CAP_SETUID, which tcpmuxd does "
+		    "not have\n" },
+		{ lose_setgid, "umask 022",
+		    "policy:13:7: 'user' needs CAP_SETGID, " },
+		{ lose_setgid, "group daemon",
+		    "policy:14:8: 'group' needs CAP_SETGID, " },
+		{ lose_setgid, "group daemon\n\tgroups bin",
+		    "policy:15:9: 'groups' needs CAP_SETGID, " },
+		{ lose_setpcap, "umask 022",
+		    "policy:13:7: 'user' needs CAP_SETPCAP, " },
+		{ lose_setpcap, "new-privileges", NULL },
+		{ lose_root, "umask 022",
+		    "policy:13:7: 'user': tcpmuxd was started with the "
+		    "securebit noroot " },
+		{ lose_sys_admin, "new-privileges",
+		    "policy:14:2: 'new-privileges' needs 'syscalls any' and "
+		    "'network any', or CAP_SYS_ADMIN, which " },
+		{ lose_sys_admin, "new-privileges\n\tsyscalls any", NULL },
+		{ lose_new_privileges, "umask 022", NULL },
+		{ lose_new_privileges, "new-privileges",
+		    "policy:14:2: 'new-privileges': tcpmuxd was started with "
+		    "no_new_privs (systemd: 'NoNewPrivileges='), which " },
+		{ lose_new_privileges, "capabilities setuid kill",
+		    "policy:14:22: 'capabilities kill': tcpmuxd was started "
+		    "with no_new_privs (systemd: 'NoNewPrivileges='), and so "
+		    "gives none that it does not keep for itself\n" },
+		{ lose_kill_by_exec, "capabilities setuid kill",
+		    "policy:14:22: 'capabilities kill': tcpmuxd's bounding set "
+		    "lacks it (systemd: 'CapabilityBoundingSet=')\n" },
+		{ lose_kill_by_exec, "capabilities all", NULL },
+	};
+
+	(void)state;
+	if (!is_superuser)
+		skip();
+	for (size_t i = 0; i < COUNT(rows); i++)
+		with_less(rows[i].lose, rows[i].line, rows[i].problem);
+}
+
+/* In a user namespace, which has limits of its own. */
+static void
+lose_uts(void)
+{
+	static const char limit[] = "/proc/sys/user/max_uts_namespaces";
+	int fd;
+
+	if (unshare(CLONE_NEWUSER) != 0 || namespace_map_ids(0, 0) != 0)
+		_exit(0);
+	fd = open(limit, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		_exit(2);
+	close(fd);
+}
+
+static void
+test_namespaces_that_cannot_be_made(void **state)
+{
+	(void)state;
+	if (!is_superuser)
+		skip();
+	with_less(lose_uts, "isolate pid mount ipc", NULL);
+	with_less(lose_uts, "isolate ipc uts",
+	    "policy:14:10: 'isolate uts': tcpmuxd cannot make such a "
+	    "namespace: No space left on device (sysctl "
+	    "user.max_uts_namespaces limits them)\n");
+}
+
 /* As in a container that may write to little. */
 static void
 lose_writing(void)
@@ -215,6 +348,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root_directory),
 		cmocka_unit_test(test_more_than_tcpmuxd_has),
+		cmocka_unit_test(test_rights_that_tcpmuxd_lacks),
+		cmocka_unit_test(test_namespaces_that_cannot_be_made),
 		cmocka_unit_test(test_files_that_nobody_can_write),
 	};
 
