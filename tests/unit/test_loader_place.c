@@ -306,6 +306,7 @@ lose_writing(void)
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 	    mount("none", "/dev/shm", "tmpfs", 0, NULL) != 0 ||
 	    mkdir("/dev/shm/d", 0755) != 0 ||
+	    mknod("/dev/shm/f", S_IFREG | 0644, 0) != 0 ||
 	    mknod("/dev/shm/null", S_IFCHR | 0666, makedev(1, 3)) != 0 ||
 	    mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
 		_exit(2);
@@ -324,6 +325,8 @@ test_files_that_nobody_can_write(void **state)
 		    "'if-available'\n" },
 		{ "filesystem write /dev/shm/d",
 		    "policy:14:19: 'filesystem write /dev/shm/d': it is on " },
+		{ "filesystem write /dev/shm/f",
+		    "policy:14:19: 'filesystem write /dev/shm/f': it is on " },
 		{ "isolate mount\n\tfilesystem write /dev/shm/d",
 		    "policy:15:19: 'filesystem write /dev/shm/d': it is on " },
 		{ "chroot /dev\n\tchdir /shm\n\tfilesystem write /shm",
