@@ -79,12 +79,15 @@ def test_a_crowd_from_many_sources(crowd_mux):
 def test_a_crowd_from_one_source(crowd_mux):
     mux = crowd_mux
     baseline, size = mux.fd_count(), mux.rss()
+    begun = time.monotonic()
     result = hold(mux, 1)
     assert result["held_closed"] + result["held_reset"] == SLOW + DRIP
-    # Only as many as one source may have were let in, at the same time.
-    assert result["held_answered"] <= 8
+    # Only as many as one source may have are let in, at a time: on a busy
+    # machine the first have had their deadline before the last come.
+    most = 8 * (1 + int((time.monotonic() - begun) / DEADLINE))
+    assert result["held_answered"] <= most
     counted = status(mux)
-    assert counted["shut_out"] >= SLOW + DRIP - 8
+    assert counted["shut_out"] >= SLOW + DRIP - most
     assert counted["evicted"] == 0
     assert mux.logs("shut-out", reason="pending-per-source")
     eventually(lambda: mux.fd_count() <= baseline,
