@@ -61,6 +61,8 @@ def test_a_turn_takes_a_share_of_a_flood(mux_factory, tmp_path):
         assert flood.recv(3) == muxes.OK
     for flood in floods:
         flood.sendall(b"go\n")
+    muxes.eventually(lambda: len(mux.named("yes")) == 20)
+    mux.wait_log("stderr")
     with muxes.turns(mux, tmp_path / "trace", "read") as turns:
         for _ in range(40):
             mux.refused("nobody-here")
