@@ -281,13 +281,14 @@ def test_usr1_tells_the_status(mux_factory):
         mark = mux.mark()
         mux.send_signal(signal.SIGUSR1)
         line = mux.wait_log("status", since=mark)
-        return line if line["pending"] == "1" and line["lingering"] == "0" \
-            else None
+        # A service may answer before the launcher's own word is read.
+        settled = {"pending": "1", "lingering": "0", "launching": "0"}
+        return line if settled.items() <= line.items() else None
 
     line = eventually(status)
     waiting.close()
     assert [key for key in line if key in COUNTERS] == COUNTERS
-    assert (line["running"], line["launching"]) == ("2", "0")
+    assert line["running"] == "2"
     counted = {key: line[key] for key in COUNTERS}
     assert counted == {**dict.fromkeys(COUNTERS, "0"), "accepted": "5",
                        "launched": "2", "refused": "1", "helped": "1",
