@@ -7,35 +7,28 @@
         server = a.socket()                # a socket that lives inside
 
 All of it needs root and nothing but iproute2; without them a test is skipped.
-A namespace is named tcpmux-PIDS-PID-N, PIDS being the pid namespace in which
-that pid is one, and goes when its `with` block ends, at exit, or, should the
-process be killed, when the next one makes a namespace.
+A namespace has no name, only a descriptor: it ends with its `with` block and
+the last process inside, or with this process, whatever ends that.
 """
 
-import atexit
 import contextlib
 import ctypes
-import itertools
+import fcntl
 import os
 import shutil
 import socket
+import struct
 import subprocess
 
 import pytest
 
 CLONE_NEWNET = 0x40000000
-RUN = "/run/netns"
-PREFIX = "tcpmux"
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 A4, B4, A6, B6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
 VETH_A4, VETH_B4, VETH_A6, VETH_B6 = ("10.78.0.1", "10.78.0.2",
                                       "fd78::1", "fd78::2")
 
-# Where others' pids mean nothing to us, nor ours to them, all see RUN.
-_pids = str(os.stat("/proc/self/ns/pid").st_ino)
 _libc = ctypes.CDLL(None, use_errno=True)
-_numbers = itertools.count(1)
-_living = set()
-_swept = False
 
 
 def why_not():
@@ -47,43 +40,33 @@ def why_not():
     return None
 
 
+def _checked(call, *arguments):
+    if getattr(_libc, call)(*arguments) == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{call}: {os.strerror(error)}")
+
+
 def setns(fd):
     """Move the calling thread, and no other, to the namespace of fd."""
-    if _libc.setns(fd, CLONE_NEWNET) == -1:
-        error = ctypes.get_errno()
-        raise OSError(error, f"setns: {os.strerror(error)}")
+    _checked("setns", fd, CLONE_NEWNET)
 
 
-def _ip(*words):
-    done = subprocess.run(["ip", *words], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=30)
-    if done.returncode != 0:
-        raise OSError(f"ip {' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout
+@contextlib.contextmanager
+def _elsewhere(call, argument):
+    """Where the call brings the calling thread; then back where it was."""
+    before = _here()
+    try:
+        _checked(call, argument, *[CLONE_NEWNET] * (call == "setns"))
+        try:
+            yield
+        finally:
+            setns(before)
+    finally:
+        os.close(before)
 
 
-def _sweep():
-    """Remove, once a process, what killed processes have left; also one that
-    had our pid, in a pid namespace whose number ours has now.
-    """
-    global _swept
-    if _swept:
-        return
-    _swept = True
-    atexit.register(_destroy_all)
-    for name in os.listdir(RUN) if os.path.isdir(RUN) else []:
-        words = name.split("-")
-        if len(words) != 4 or words[:2] != [PREFIX, _pids]:
-            continue
-        if (words[2] == str(os.getpid()) or
-                not os.path.exists(f"/proc/{words[2]}")):
-            with contextlib.suppress(OSError):
-                _ip("netns", "del", name)
-
-
-def _destroy_all():
-    for netns in list(_living):
-        netns.close()
+def _here():
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 class Netns:
@@ -93,23 +76,23 @@ class Netns:
         reason = why_not()
         if reason is not None:
             pytest.skip(reason)
-        _sweep()
-        self.name = f"{PREFIX}-{_pids}-{os.getpid()}-{next(_numbers)}"
-        self.path = f"{RUN}/{self.name}"
+        self._owner = os.getpid()
         try:
-            _ip("netns", "add", self.name)
+            with _elsewhere("unshare", CLONE_NEWNET):
+                self._fd = _here()
         except OSError as error:
             pytest.skip(f"no network namespaces here: {error}")
-        self._owner = os.getpid()
-        self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        _living.add(self)
+        # For the programs that we start, as long as we have it.
+        self.path = f"/proc/{self._owner}/fd/{self._fd}"
         try:
             self.sysctl("net.ipv6.conf.all.disable_ipv6", 0)
             self.sysctl("net.ipv6.conf.default.disable_ipv6", 0)
             self.sysctl("net.ipv6.conf.default.accept_dad", 0)
             for key, value in (sysctls or {}).items():
                 self.sysctl(key, value)
-            self.ip("link", "set", "lo", "up")
+            with self.socket() as sock:
+                fcntl.ioctl(sock, SIOCSIFFLAGS,
+                            struct.pack("16sh14x", b"lo", IFF_UP))
         except BaseException:
             self.close()
             raise
@@ -126,25 +109,17 @@ class Netns:
             return
         os.close(self._fd)
         self._fd = -1
-        _living.discard(self)
-        _ip("netns", "del", self.name)
 
-    @contextlib.contextmanager
     def entered(self):
         """Inside for the calling thread: its sockets and its children."""
-        before = os.open("/proc/thread-self/ns/net",
-                         os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            setns(self._fd)
-            try:
-                yield self
-            finally:
-                setns(before)
-        finally:
-            os.close(before)
+        return _elsewhere("setns", self._fd)
 
     def ip(self, *words):
-        return _ip("-n", self.name, *words)
+        try:
+            return self.run("ip", *words, timeout=30).stdout
+        except subprocess.CalledProcessError as error:
+            raise OSError(f"ip {' '.join(words)}: "
+                          f"{error.stderr.strip()}") from None
 
     def acknowledge_at_once(self):
         """No delayed acknowledgements on loopback.
@@ -203,7 +178,7 @@ def _address(netns, device, address4, address6):
 def veth(a, b, device="veth0"):
     """A clean path: 10.78.0.1 and fd78::1 in a, .2 and ::2 in b."""
     a.ip("link", "add", device, "type", "veth", "peer", "name", device,
-         "netns", b.name)
+         "netns", b.path)
     try:
         _address(a, device, VETH_A4, VETH_A6)
         _address(b, device, VETH_B4, VETH_B6)

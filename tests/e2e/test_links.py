@@ -17,7 +17,7 @@ OURS, THEIRS, SERVED_HERE = "fe80::1", "fe80::2", 7
 def link(inside, outside, device):
     """A link between the two, where each has a link-local address."""
     inside.ip("link", "add", device, "type", "veth", "peer", "name", "eth0",
-              "netns", outside.name)
+              "netns", outside.path)
     for netns, name, addr in (inside, device, OURS), (outside, "eth0", THEIRS):
         netns.ip("link", "set", name, "addrgenmode", "none")
         netns.ip("link", "set", name, "up")

@@ -46,11 +46,8 @@ SLOWNESS = 6
 NEVER = {"e2e/test_intruder.py"}
 # As process 1 a shell, which reaps whom nobody waits for.
 # /tmp is a folder of the tree's, since some tests look at what is mounted.
-# What killed tests leave in /run/netns would be in the way of the next ones,
-# who have their numbers, and skip what they cannot do.
 INSIDE = ("mount --make-rprivate / && umount -l /proc && "
           "mount -t proc proc /proc && mount --bind tmp /tmp && "
-          "mkdir -p /run/netns && mount -t tmpfs netns /run/netns && "
           'ip link set lo up && "$@"; exit $?')
 KINDS = ("never", "gone", "call", "row", "pin", "limit", "always")
 
