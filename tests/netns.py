@@ -22,6 +22,8 @@ import subprocess
 
 import pytest
 
+import routes
+
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 A4, B4, A6, B6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
@@ -127,15 +129,9 @@ class Netns:
         A sender may then wait until each small piece has been acknowledged,
         and need not guess; otherwise each takes 40 ms from the 17th on.
         """
-        for prefix in "127.0.0.0/8", "127.0.0.1":
-            self.ip("route", "replace", "local", prefix, "dev", "lo",
-                    "table", "local", "proto", "kernel", "scope", "host",
-                    "src", "127.0.0.1", "quickack", "1")
-        loopback6 = ("local", "::1", "dev", "lo", "table", "local")
-        self.ip("-6", "route", "add", *loopback6, "proto", "kernel",
-                "metric", "1", "quickack", "1")
-        with contextlib.suppress(OSError):
-            self.ip("-6", "route", "del", *loopback6, "metric", "0")
+        with self.socket(socket.AF_NETLINK, socket.SOCK_RAW,
+                         socket.NETLINK_ROUTE) as sock:
+            routes.quickack(sock)
 
     def popen(self, argv, **options):
         with self.entered():
