@@ -10,6 +10,17 @@ from load import status
 from netns import Netns
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure tells what the muxes that were there had logged."""
+    del item, call
+    report = (yield).get_result()
+    if report.failed:
+        for mux in muxes.Mux.running:
+            report.sections.append((f"last lines of {mux.policy_path}",
+                                    mux.log.tail(40)))
+
+
 class MuxFactory:
     """Makes muxes; ends them, and their namespaces, with the fixture.
 

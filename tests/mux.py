@@ -27,6 +27,7 @@ import tempfile
 import termios
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -406,6 +407,8 @@ def write_policy(directory, text, user=None):
 class Mux:
     """One tcpmuxd, from its ready line to its clean end."""
 
+    running = weakref.WeakSet()
+
     def __init__(self, text, netns=None, port=1, args=(), env=None, user=None,
                  rlimits=None, preexec=None, start_timeout=20.0):
         """text: the policy; port: where it says to listen, for connect.
@@ -445,6 +448,7 @@ class Mux:
                 preexec_fn=prepare if rlimits or preexec else None)
         self.pid = self.process.pid
         self.log = Log(self.process.stderr)
+        self.running.add(self)
         self.log.wait("ready", timeout=start_timeout)
 
     def _inside(self, netns=None):
@@ -642,6 +646,7 @@ class Mux:
 
     def _discard(self):
         self.stopped = True
+        self.running.discard(self)
         for sock in self._sockets:
             sock.close()
         process = getattr(self, "process", None)
