@@ -140,6 +140,7 @@ source_table_init(struct source_table *table, void *memory, uint32_t capacity,
 	table->buckets = (uint32_t *)(void *)((uint8_t *)memory +
 	    capacity * sizeof(struct source));
 	table->capacity = capacity;
+	table->used = 0;
 	table->bucket_mask = buckets - 1;
 	list_init(&table->innocent);
 	for (uint32_t i = 0; i < SOURCE_TERMS; i++)
@@ -151,11 +152,6 @@ source_table_init(struct source_table *table, void *memory, uint32_t capacity,
 	memcpy(table->hash_key, hash_key, sizeof(table->hash_key));
 	for (uint32_t i = 0; i < buckets; i++)
 		table->buckets[i] = SOURCE_NONE;
-	memset(table->records, 0, capacity * sizeof(struct source));
-	for (uint32_t i = 0; i < capacity; i++) {
-		table->records[i].bucket = SOURCE_NONE;
-		unused_push(table, i);
-	}
 }
 
 /*
@@ -258,8 +254,6 @@ chain_remove(struct source_table *table, uint32_t record)
 	const struct source *source = &table->records[record];
 	uint32_t *link;
 
-	if (source->bucket == SOURCE_NONE)
-		return;
 	link = &table->buckets[source->bucket];
 	while (*link != record)
 		link = &table->records[*link].chain;
@@ -280,10 +274,8 @@ static uint32_t
 least_needed(const struct source_table *table)
 {
 	uint32_t stalest = table->innocent.oldest;
-	bool is_new = stalest != SOURCE_NONE &&
-	    table->records[stalest].bucket == SOURCE_NONE;
 
-	if (table->penalised_count == 0 || is_new ||
+	if (table->penalised_count == 0 ||
 	    (stalest != SOURCE_NONE &&
 		table->penalised_count <= table->capacity / 2))
 		return stalest;
@@ -308,6 +300,24 @@ refresh(struct source_table *table, uint32_t record)
 	unused_push(table, record);
 }
 
+/* A record that is nobody's any more, or SOURCE_NONE. */
+static uint32_t
+get_record(struct source_table *table)
+{
+	uint32_t record;
+
+	if (table->used < table->capacity) {
+		table->records[table->used].round = 0;
+		return table->used++;
+	}
+	record = least_needed(table);
+	if (record == SOURCE_NONE)
+		return SOURCE_NONE;
+	chain_remove(table, record);
+	unused_remove(table, record);
+	return record;
+}
+
 uint32_t
 source_take_at(struct source_table *table, const struct source_place *place,
     int64_t now_ms)
@@ -320,11 +330,9 @@ source_take_at(struct source_table *table, const struct source_place *place,
 		refresh(table, record);
 		return record;
 	}
-	record = least_needed(table);
+	record = get_record(table);
 	if (record == SOURCE_NONE)
 		return SOURCE_NONE;
-	chain_remove(table, record);
-	unused_remove(table, record);
 	source = &table->records[record];
 	*source = (struct source){ .key = place->key,
 		.bucket = place->bucket,
@@ -377,7 +385,7 @@ source_rate(const struct source_table *table, uint32_t record)
 uint32_t
 source_busy(const struct source_table *table)
 {
-	return table->capacity - table->innocent.count - table->penalised_count;
+	return table->used - table->innocent.count - table->penalised_count;
 }
 
 uint32_t

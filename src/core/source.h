@@ -43,7 +43,7 @@ struct source {
 	uint32_t counts[SOURCE_COUNTS];
 	uint32_t chain; /* the next with the same hash */
 	uint32_t newer, older; /* in its list of the unused */
-	uint32_t bucket; /* whose chain it is in; SOURCE_NONE: never used */
+	uint32_t bucket; /* whose chain it is in */
 	uint32_t round; /* how often the record was given to another source */
 	struct rate_bucket rate; /* what it spent */
 	int64_t penalty_ms; /* it is penalised until then */
@@ -63,6 +63,7 @@ struct source_table {
 	struct source *records; /* not owned */
 	uint32_t *buckets; /* not owned; a power of two of them */
 	uint32_t capacity, bucket_mask;
+	uint32_t used; /* the first so many records: the others never were */
 	struct source_list innocent;
 	/* the others, by the term in which their penalty ends */
 	struct source_list penalised[SOURCE_TERMS];

@@ -101,7 +101,7 @@ source_table_carry(struct source_table *to, const struct source_table *from,
 	carry_list(&carry, &from->innocent);
 	for (uint32_t i = 0; i < SOURCE_TERMS; i++)
 		carry_list(&carry, &from->penalised[i]);
-	for (uint32_t i = 0; i < from->capacity; i++)
+	for (uint32_t i = 0; i < from->used; i++)
 		if (is_counted_on(&from->records[i]))
 			carry_one(&carry, i);
 }

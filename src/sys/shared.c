@@ -1,10 +1,11 @@
 /*
- * Shared anonymous mappings: mmap(2).
+ * Shared anonymous mappings: mmap(2), madvise(2).
  * Trusts nobody to keep a pointer into one that grows.
  * Never shrinks one.
  */
 #include "sys/shared.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -19,6 +20,11 @@ shared_map(struct shared *shared, size_t bytes)
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return -1;
+	if (madvise(base, bytes, MADV_POPULATE_WRITE) == -1 &&
+	    errno != EINVAL) {
+		(void)munmap(base, bytes);
+		return -1;
+	}
 	*shared = (struct shared){ .base = base, .bytes = bytes };
 	return 0;
 }

@@ -70,6 +70,8 @@ both_init(struct both *both, uint32_t capacity, uint64_t seed)
 		.random = seed,
 		.now_ms = 5000 };
 	assert_non_null(both->memory);
+	/* What is in there is nobody's business. */
+	memset(both->memory, 0xa5, source_table_bytes(capacity));
 	source_table_init(
 	    &both->table, both->memory, capacity, PENALTY_MAX_MS, hash_key);
 	both->slow.term = 1;
