@@ -373,8 +373,8 @@ def test_usr1_tells_the_status(mux_factory):
     assert sock.recv(3, socket.MSG_WAITALL) == OK
     mux.refused("none")
     assert mux.request("HELP")[0] == b"cat\r\n"
-    eventually(lambda: status(mux)["lingering"] == 0)
-    counted = status(mux)
+    counted = eventually(lambda: (now := status(mux))["lingering"] == 0 and
+                         now["launching"] == 0 and now)
     expected = {"accepted": 3, "refused": 1, "helped": 1, "launched": 1,
                 "running": 1, "pending": 0, "launching": 0, "finished": 0,
                 "shut_out": 0, "evicted": 0, "timed_out": 0, "probes": 0,
