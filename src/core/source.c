@@ -275,9 +275,8 @@ least_needed(const struct source_table *table)
 {
 	uint32_t stalest = table->innocent.oldest;
 
-	if (table->penalised_count == 0 ||
-	    (stalest != SOURCE_NONE &&
-		table->penalised_count <= table->capacity / 2))
+	if (stalest != SOURCE_NONE &&
+	    table->penalised_count <= table->capacity / 2)
 		return stalest;
 	for (uint32_t i = 0; i < SOURCE_TERMS; i++) {
 		int64_t term = table->term + i;
