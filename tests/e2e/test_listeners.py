@@ -28,8 +28,9 @@ def mux(shared_mux_factory):
         service("cat", CAT), service("managed", CAT, "on mgmt"),
         service("both", CAT, "on mgmt lax"),
         service("denied", CAT, "on mgmt", allow="192.0.2.0/24"),
-        admission=("allow any", "pending 1000", "pending-per-source 1000"),
-        top=LISTENS)
+        admission=("allow any", "pending 1000", "pending-per-source 1000",
+                   "per-source 1000"),
+        defaults=("sessions 500", "per-source 500"), top=LISTENS)
 
 
 # --- on ---------------------------------------------------------------------
