@@ -42,7 +42,8 @@ def another_day():
 @pytest.fixture(scope="module")
 def mux(shared_mux_factory, place):  # noqa: F811
     return shared_mux_factory(
-        passed("echo", place / "echo", "alias other", "keepalive 99s"),
+        passed("echo", place / "echo", "alias other", "keepalive 99s",
+               "per-source 16"),
         passed("text", place / "echo", 'reply mux "Go ahead"'),
         passed("silent", place / "echo", "reply service", "keepalive off"),
         passed("away", place / "away"),
