@@ -122,6 +122,8 @@ def far_away():
                       service("off", "exec /bin/cat", head="disabled"),
                       service("denied", "exec /bin/cat", allow="192.0.2.1"),
                       listen=("*", "::"), admission=("allow any", *MANY),
+                      # A line whose first packets are lost takes seconds.
+                      parser=("timeout 30s",),
                       defaults=("sessions 200", "per-source 200"))
         # 10 ms each way is 20 ms there and back.
         with lossy(here, there, delay_ms=10, loss=5) as path:
