@@ -8,12 +8,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "parent/limits.h"
 #include "parent/parent.h"
 #include "sys/log.h"
+#include "sys/shared.h"
 #include "sys/socket_filter.h"
 
 static const struct {
@@ -26,12 +26,11 @@ static const struct {
 int
 ban_init(struct parent *parent)
 {
-	void *work = mmap(NULL, sizeof(struct ban_work), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared work;
 
-	if (work == MAP_FAILED)
+	if (shared_map(&work, sizeof(struct ban_work)) != 0)
 		return -1;
-	parent->ban.work = work;
+	parent->ban.work = work.base;
 	ban_renew(parent);
 	return 0;
 }

@@ -5,11 +5,11 @@
  */
 #include "parent/noise.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "parent/parent.h"
 #include "sys/log.h"
+#include "sys/shared.h"
 
 #define TELL_MS 1000
 
@@ -17,13 +17,13 @@ int
 noise_init(struct parent *parent)
 {
 	uint8_t key[SOURCE_HASH_KEY_BYTES];
-	void *memory = mmap(NULL, source_table_bytes(NOISE_SOURCES),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared memory;
 
-	if (memory == MAP_FAILED || getentropy(key, sizeof(key)) != 0)
+	if (shared_map(&memory, source_table_bytes(NOISE_SOURCES)) != 0 ||
+	    getentropy(key, sizeof(key)) != 0)
 		return -1;
 	source_table_init(
-	    &parent->noise.sources, memory, NOISE_SOURCES, 0, key);
+	    &parent->noise.sources, memory.base, NOISE_SOURCES, 0, key);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -114,6 +115,23 @@ a_small_limit(void **state)
 	finish();
 }
 
+/* Whoever floods the log makes the parent find no memory for it. */
+static void
+all_of_it_is_there(void **state)
+{
+	const size_t bytes = source_table_bytes(NOISE_SOURCES);
+	unsigned char pages[1024];
+
+	(void)state;
+	start((struct rate){ 1, 1000, 8 });
+	assert_true(bytes / 4096 < sizeof(pages));
+	assert_int_equal(
+	    mincore(parent.noise.sources.records, bytes, pages), 0);
+	for (size_t page = 0; page * 4096 < bytes; page++)
+		assert_int_equal(pages[page] & 1, 1);
+	finish();
+}
+
 static void
 all_have_the_limit(void **state)
 {
@@ -186,6 +204,7 @@ main(void)
 		cmocka_unit_test(off_is_no_limit),
 		cmocka_unit_test(a_source_has_an_eighth),
 		cmocka_unit_test(a_small_limit),
+		cmocka_unit_test(all_of_it_is_there),
 		cmocka_unit_test(all_have_the_limit),
 		cmocka_unit_test(who_floods_stays_known),
 		cmocka_unit_test(what_is_left_out_is_told),
