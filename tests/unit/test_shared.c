@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include <errno.h>
+#include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -75,6 +78,40 @@ test_there_is_none(void **state)
 	assert_int_equal(shared.bytes, 0);
 }
 
+/* In a process of its own, in which the kernel finds no memory, or cannot. */
+static int
+mapped_where_populating_fails(int error)
+{
+	int status;
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+		struct shared shared;
+
+		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint16_t)error),
+			SCMP_SYS(madvise), 0) != 0 ||
+		    seccomp_load(filter) != 0)
+			_exit(200);
+		if (shared_map(&shared, PAGE) == 0)
+			_exit(memcmp(shared.base, "\0", 1));
+		_exit(shared.base == NULL && errno == error ? 1 : 201);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+test_it_cannot_be_found(void **state)
+{
+	(void)state;
+	assert_int_equal(mapped_where_populating_fails(ENOMEM), 1);
+	assert_int_equal(mapped_where_populating_fails(EFAULT), 1);
+	/* A kernel that does not know how to: it is found when it is used. */
+	assert_int_equal(mapped_where_populating_fails(EINVAL), 0);
+}
+
 int
 main(void)
 {
@@ -82,6 +119,7 @@ main(void)
 		cmocka_unit_test(test_all_of_it_is_there),
 		cmocka_unit_test(test_more_of_it),
 		cmocka_unit_test(test_there_is_none),
+		cmocka_unit_test(test_it_cannot_be_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
