@@ -54,11 +54,11 @@ def setns(fd):
 
 
 @contextlib.contextmanager
-def _elsewhere(call, argument):
+def _elsewhere(call, *arguments):
     """Where the call brings the calling thread; then back where it was."""
     before = _here()
     try:
-        _checked(call, argument, *[CLONE_NEWNET] * (call == "setns"))
+        _checked(call, *arguments)
         try:
             yield
         finally:
@@ -114,7 +114,7 @@ class Netns:
 
     def entered(self):
         """Inside for the calling thread: its sockets and its children."""
-        return _elsewhere("setns", self._fd)
+        return _elsewhere("setns", self._fd, CLONE_NEWNET)
 
     def ip(self, *words):
         try:
