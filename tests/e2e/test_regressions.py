@@ -17,6 +17,7 @@ import threading
 import pytest
 
 from clients import Ask, wave
+from load import status
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
                  run_tcpmuxd, policy, service, splits, traced)
 
@@ -248,6 +249,7 @@ def known_names():
 def test_cve_2012_0862_only_what_the_policy_names_is_reachable(mux, addr):
     names = known_names()
     assert len(names) > 40
+    eventually(lambda: status(mux)["launching"] == 0)  # nor one of before
     mark = mux.mark()
     asks = [Ask([name.encode() + b"\r\n"], ends=False) for name in names]
     asks += [Ask([name.upper().encode() + b"\r\n"], ends=False)
