@@ -1,6 +1,8 @@
 """Fixtures of all the tests. See mux.py and netns.py for what they give."""
 
 import contextlib
+import pathlib
+import tempfile
 
 import pytest
 
@@ -90,6 +92,17 @@ def shared_mux_factory():
     """A MuxFactory whose muxes serve all the tests of one file."""
     with _factory() as factory:
         yield factory
+
+
+@pytest.fixture
+def open_path(tmp_path):
+    """A tmp_path that services find the way to: others may pass through it,
+    which is nothing to look into."""
+    for folder in tmp_path, *tmp_path.parents:
+        if folder == pathlib.Path(tempfile.gettempdir()):
+            break
+        folder.chmod(folder.stat().st_mode | 0o011)
+    return tmp_path
 
 
 @pytest.fixture

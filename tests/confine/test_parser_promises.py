@@ -55,17 +55,15 @@ only_with_landlock = pytest.mark.skipif(
 
 
 @pytest.fixture
-def target(tmp_path):
+def target(open_path):
     """What an actor may try to get at: all of it is its own user's."""
     for name in "file", "text", "gone":
-        (tmp_path / name).write_text("text\n")
-        (tmp_path / name).chmod(0o700)
+        (open_path / name).write_text("text\n")
+        (open_path / name).chmod(0o700)
     for name in "dir", "gone-dir":
-        (tmp_path / name).mkdir()
-    for path in tmp_path, *tmp_path.iterdir():
+        (open_path / name).mkdir()
+    for path in open_path, *open_path.iterdir():
         os.chown(path, NOBODY, NOBODY)
-    for parent in [*tmp_path.parents][:-2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
     with contextlib.ExitStack() as stack:
         tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         unix = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -76,7 +74,7 @@ def target(tmp_path):
                                    extra_groups=[])
         stack.callback(sleeper.wait)
         stack.callback(sleeper.kill)
-        yield f"{tmp_path} {tcp.getsockname()[1]} {sleeper.pid} {name}"
+        yield f"{open_path} {tcp.getsockname()[1]} {sleeper.pid} {name}"
 
 
 def acts(target, **how):

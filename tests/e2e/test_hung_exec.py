@@ -22,9 +22,9 @@ pytestmark = [unsanitized, pytest.mark.skipif(
 
 
 @pytest.fixture
-def leased(mux_dir_for_all):
+def leased(open_path):
     """A program that nobody but its owner may read, and that cannot start."""
-    path = mux_dir_for_all / "program"
+    path = open_path / "program"
     shutil.copy("/bin/cat", path)
     os.chown(path, OWNER, OWNER)
     path.chmod(0o711)
@@ -34,13 +34,6 @@ def leased(mux_dir_for_all):
     yield path
     os.close(fd)
     signal.signal(signal.SIGIO, before)
-
-
-@pytest.fixture
-def mux_dir_for_all(tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    return tmp_path
 
 
 def test_a_launch_that_hangs_behind_its_plus_is_not_refused_too(

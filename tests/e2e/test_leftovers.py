@@ -66,15 +66,21 @@ def nothing_is_counted(mux):
     eventually(lambda: status(mux)["running"] == 0, what="the last count")
 
 
+def members_of_one(mux):
+    """The pids of one session of a forker's that has hidden three."""
+    # Those between may take a moment to go.
+    eventually(lambda: [*map(len, groups.members(mux).values())] == [4],
+               what="a forker and three")
+    [pids] = groups.members(mux).values()
+    return pids
+
+
 # --- one session ------------------------------------------------------------
 
 def test_nothing_of_a_session_outlives_it(mux):
     """Forked twice, in sessions of their own, deaf to every signal."""
     left = Left(mux, count=3)
-    # Those between may take a moment to go.
-    eventually(lambda: [*map(len, groups.members(mux).values())] == [4])
-    [pids] = groups.members(mux).values()
-    assert set(left.pids) < set(pids)
+    assert set(left.pids) < set(members_of_one(mux))
     left.end()
     left.wait_gone()
     nothing_is_counted(mux)
@@ -206,7 +212,7 @@ def test_without_clone3_it_goes_there_itself(mux_factory, error):
     mux = mux_factory(forker(words="3"), CAT,
                       preexec=Failing("clone3", error=error))
     left = Left(mux, count=3)
-    assert [len(pids) for pids in groups.members(mux).values()] == [4]
+    members_of_one(mux)
     left.end()
     left.wait_gone()
 

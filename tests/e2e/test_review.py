@@ -46,12 +46,10 @@ def is_zombie_or_gone(pid):
         return True
 
 
-def script(mux_dir, text):
+def script(open_path, text):
     """A Python service's exec line; the file is readable to everybody."""
-    path = mux_dir / "script.py"
+    path = open_path / "script.py"
     path.write_text(text)
-    for folder in (mux_dir, *mux_dir.parents[:2]):
-        folder.chmod(0o755)
     path.chmod(0o644)
     return f"exec /usr/bin/python3 {path}"
 
@@ -145,8 +143,8 @@ time.sleep(60)
 """
 
 
-def test_a_service_in_another_process_group_is_ended(mux_factory, tmp_path):
-    mux = mux_factory(service("away", script(tmp_path, AWAY)))
+def test_a_service_in_another_process_group_is_ended(mux_factory, open_path):
+    mux = mux_factory(service("away", script(open_path, AWAY)))
     with mux.connect() as sock:
         sock.sendall(b"away\r\n")
         said = b""

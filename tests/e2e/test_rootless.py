@@ -6,7 +6,6 @@ else starts it as is.
 
 import errno as E
 import os
-import pathlib
 import pwd
 import shutil
 import subprocess
@@ -145,14 +144,13 @@ def test_only_self_can_be_served(tmp_path):
 
 
 @needs_namespaces
-def test_rsync(mux_factory, tmp_path):
+def test_rsync(mux_factory, open_path):
     rsync = shutil.which("rsync") or pytest.skip("not installed: rsync")
-    home = tmp_path_for_all(tmp_path)
-    tree, copy = home / "tree", home / "copy"
+    tree, copy = open_path / "tree", open_path / "copy"
     for i in range(100):
         (tree / f"d{i % 7}").mkdir(parents=True, exist_ok=True)
         (tree / f"d{i % 7}/f{i}").write_bytes(os.urandom(i * 1000))
-    config = home / "rsyncd.conf"
+    config = open_path / "rsyncd.conf"
     config.write_text("use chroot = no\nreverse lookup = no\n"
                       f"[tree]\npath = {tree}\n")
     mux = start(mux_factory, service(
@@ -165,16 +163,6 @@ def test_rsync(mux_factory, tmp_path):
                  f"{program('tcpmux')} -p {mux.port} %H rsync"})
     assert subprocess.run(["diff", "-r", tree, copy]).returncode == 0
     mux.wait_log("exit", service="rsync", status=0)
-
-
-def tmp_path_for_all(path):
-    """A folder that nobody may look into, on the way there, too."""
-    for folder in [path, *path.parents]:
-        if folder == pathlib.Path("/tmp"):
-            break
-        if folder.stat().st_uid == os.getuid() and folder != folder.parent:
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return path
 
 
 # --- no user namespaces -----------------------------------------------------
