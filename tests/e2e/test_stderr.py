@@ -63,7 +63,7 @@ def test_a_turn_takes_a_share_of_a_flood(mux_factory, open_path):
         for _ in range(40):
             mux.refused("nobody-here")
     assert len(turns) > 40
-    assert max(len(re.findall(r"^read.* = \d{3,}$", turn, re.M))
+    assert max(len(re.findall(r'^read.*, "y\\n.* = \d{3,}$', turn, re.M))
                for turn in turns) == 1
     for flood in floods:
         flood.close()
