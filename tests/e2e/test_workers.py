@@ -63,10 +63,10 @@ def test_a_hundred_kills_lose_nobody(mux_factory):
     # machine that may take longer than the usual five seconds.
     mux = mux_factory(CAT, TRUE, parser=("timeout 30s",))
     with Load(mux, *ASK_HELP, "--clients", 64, "--count", 20000,
-              "--split", 2, "--gap", 12, "--seconds", 120) as load, \
+              "--split", 2, "--gap", 12, "--seconds", 300) as load, \
         Load(mux, "--request", "true\\r\\n", "--expect", "+\\r\\n",
              "--clients", 4, "--count", 500, "--split", 2, "--gap", 20,
-             "--source-base", "127.64.0.0", "--seconds", 120) as launches:
+             "--source-base", "127.64.0.0", "--seconds", 300) as launches:
         while load.is_running and deaths(mux)[0] < 160:
             kill_with_batch(mux)
             kill_any(mux)
