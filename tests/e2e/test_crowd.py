@@ -182,30 +182,32 @@ def test_the_refused_may_linger_but_not_crowd(mux_factory):
         sock.close()
 
 
-def test_who_finds_no_place_at_all_is_shut_out(mux_factory):
+def test_who_finds_no_place_at_all_is_shut_out(late_mux):
     """Sessions of a policy that let four run still do, and the next one lets
     four wait: then there are more of both than there are places."""
     few, many = ("allow any", "pending 1", "sessions 4"), (
         "allow any", "pending 4", "sessions 1")
-    mux = mux_factory(CAT, listen=(LOCAL4,), admission=few)
+    mux, set_clock = late_mux(CAT, listen=(LOCAL4,), admission=few)
     running = [mux.connect(source=f"127.40.0.{i + 1}") for i in range(4)]
     for sock in running:
         sock.sendall(b"cat\r\n")
         assert sock.recv(3) == OK
     mux.reload(policy(CAT, listen=(LOCAL4,), port=mux.port, admission=many))
     assert status(mux)["free"] == LINGERING_MOST + 1
+    set_clock("=")  # nobody's lingering is over
     lingering = []
-    while status(mux)["free"] > 1:
-        for i in range(len(lingering), len(lingering) + status(mux)["free"] - 1):
-            lingering.append(mux.connect(
-                source=f"127.30.{i // 200}.{i % 200 + 1}"))
-            lingering[-1].sendall(b"none\r\n")
-            assert lingering[-1].recv(100) == REFUSAL
+    for i in range(LINGERING_MOST):
+        lingering.append(mux.connect(
+            source=f"127.30.{i // 200}.{i % 200 + 1}"))
+        lingering[-1].sendall(b"none\r\n")
+        assert lingering[-1].recv(100) == REFUSAL
+    eventually(lambda: status(mux)["free"] == 1)
     waiting = half_open(mux, "127.41.0.1")
     eventually(lambda: status(mux)["free"] == 0)
     with contextlib.suppress(ConnectionResetError):
         assert half_open(mux, "127.41.0.2").recv(100) == b""
     mux.wait_log("shut-out", reason="full", addr="127.41.0.2")
+    set_clock(0)
     for sock in running + lingering:
         sock.close()
     eventually(lambda: status(mux)["running"] == 0)
@@ -213,11 +215,13 @@ def test_who_finds_no_place_at_all_is_shut_out(mux_factory):
     assert converse(waiting) == OK + b"hello"
 
 
-def test_who_may_not_linger_has_an_end_and_no_reset(mux_factory):
+def test_who_may_not_linger_has_an_end_and_no_reset(late_mux):
     """One source has no more than its share of those who linger; the others
     are closed at once. With a byte unread that would be a reset, and take the
     answer along, where that is lost on its way and to be sent again."""
-    mux = mux_factory(CAT, admission=("allow any", "pending-per-source 500"))
+    mux, set_clock = late_mux(
+        CAT, admission=("allow any", "pending-per-source 500"))
+    set_clock("=")
     with contextlib.ExitStack() as socks:
         for number in range(LINGERING_OF_ONE + 20):
             sock = socks.enter_context(mux.connect())
