@@ -223,6 +223,11 @@ def comm(pid):
     return _stat(pid)[0]
 
 
+def state(pid):
+    """What it is at: R, S, T and so on, as in proc(5)."""
+    return _stat(pid)[1][0]
+
+
 def leads(pid):
     """Is it there, and the leader of its session?"""
     with contextlib.suppress(OSError):

@@ -12,9 +12,10 @@ import time
 
 import pytest
 
+from later import Later
 from load import Load, assert_all_answered, run_load, status
 from mux import (IS_ROOT, OK, PARSER_COMM, REFUSAL, comm, converse, eventually,
-                 service)
+                 service, state)
 
 NAMES = "cat\\r\\ntrue\\r\\n"  # what HELP tells, for the load generator
 ASK_HELP = ("--request", "HELP\\r\\n", "--expect", NAMES)
@@ -221,12 +222,46 @@ def test_a_hanging_worker_does_not_stop_its_neighbour(mux_factory):
     first = mux.connect()
     first.sendall(b"cat\r\nhello")
     eventually(lambda: status(mux)["pending"] == 1)  # and handed over
-    for _ in range(20):
-        begun = time.monotonic()
-        if not mux.logs("violation"):
-            assert mux.request("cat", b"x") == (OK, b"x")
-            assert time.monotonic() - begun < 0.8
+    # What is seen is an order: on a busy machine some may come too late.
+    served = 0
+    for _ in range(5):
+        assert mux.request("cat", b"x") == (OK, b"x")
+        served += not mux.logs("violation")
+    assert served > 0
     assert converse(first) == OK + b"hello"
+
+
+def test_a_worker_is_not_late_because_we_are(mux_factory, tmp_path):
+    """Its answer came in time, behind more than two turns take; when they are
+    over, so is the second that it had."""
+    later = Later(tmp_path / "later")
+    mux = mux_factory(CAT, env=later.env, admission=(
+        "allow any", "pending 1000", "per-source 1000",
+        "pending-per-source 1000"))
+    asked = worker(mux)
+    with contextlib.ExitStack() as socks:
+        others = [socks.enter_context(mux.connect()) for _ in range(600)]
+        for sock in others:
+            sock.sendall(b"c")
+        # Who comes last is looked at last.
+        assert mux.request("cat", b"x") == (OK, b"x")
+        later.be("=")
+        os.kill(asked, signal.SIGSTOP)
+        asker = socks.enter_context(mux.connect())
+        asker.sendall(b"cat\r\nhello")
+        eventually(lambda: status(mux)["pending"] == 601)
+        os.kill(mux.pid, signal.SIGSTOP)
+        eventually(lambda: state(mux.pid) == "T")
+        later.be("=2")
+        for sock in others:
+            sock.sendall(b"a")
+        os.kill(asked, signal.SIGCONT)
+        eventually(lambda: state(asked) == "S", what="its answer")
+        os.kill(mux.pid, signal.SIGCONT)
+        assert converse(asker) == OK + b"hello"
+        counted = status(mux)
+        later.forget()
+        assert (counted["workers_started"], counted["violations"]) == (1, 0)
 
 
 def test_idle_workers_may_be_killed_at_any_moment(mux_factory):
