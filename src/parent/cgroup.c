@@ -74,9 +74,10 @@ cgroups_finish(struct parent *parent)
 
 	if (cgroups->all_fd < 0)
 		return;
-	(void)cgroup_clear(cgroups->all_fd, 0);
+	/* A launch that has failed may be ending still. */
+	(void)cgroup_clear(cgroups->all_fd, LIMIT_END_MS);
 	if (cgroups->limited_fd >= 0)
-		(void)cgroup_clear(cgroups->limited_fd, 0);
+		(void)cgroup_clear(cgroups->limited_fd, LIMIT_END_MS);
 	cgroups_remove(cgroups);
 	fd_close(&cgroups->limited_fd);
 	fd_close(&cgroups->all_fd);

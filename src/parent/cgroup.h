@@ -62,7 +62,10 @@ void cgroups_init(struct parent *parent);
  */
 int cgroups_limit(struct parent *parent, const struct image *image);
 
-/* Removes all that are empty. */
+/*
+ * Removes all of them: kills what is in there still, and gives it a moment to
+ * end (LIMIT_END_MS).
+ */
 void cgroups_finish(struct parent *parent);
 
 /* parent/cgroup_place.c: where all of them are, and where tcpmuxd is */

@@ -47,7 +47,7 @@
 #define LIMIT_BAN_LOG_MS 1000 /* between lines about them */
 
 #define LIMIT_SWEEP_MS 500 /* at start, for what others left to end */
-#define LIMIT_END_MS 200 /* our own processes to end, at the very end */
+#define LIMIT_END_MS 200 /* what is in cgroups to end, at the very end */
 #define LIMIT_LOADER_MS 30000
 #define LIMIT_LEAVE_MS 2000 /* of a listener that a reload takes away */
 #define LIMIT_FORMER_MS 5000 /* for lists of names of the policy before */

@@ -16,6 +16,7 @@ import pytest
 import apart
 import groups
 from launchers import landlock_abi
+from load import status
 from mux import IS_ROOT, OK, eventually, policy, program, service
 from rooms import unsanitized
 
@@ -121,8 +122,10 @@ class Failing:
     def fail(self, *failures):
         self.failures.write_text("".join(f"{how}\n" for how in failures))
         self.mux.reload(self.text)
-        eventually(lambda: len(self.mux.launchers()) == self.kinds, 10,
-                   "the end of the former launchers")
+        eventually(lambda: len(self.mux.launchers()) == self.kinds and
+                   len(self.mux.children()) == self.kinds + 1, 10,
+                   "the end of the former launchers and the former parser")
+        status(self.mux)  # a turn later nothing of them is open
 
     @property
     def kinds(self):

@@ -10,7 +10,8 @@ import pytest
 import groups
 from faults import Failing
 from load import status
-from mux import IS_ROOT, OK, REFUSAL, converse, eventually, program, service
+from mux import (IS_ROOT, OK, REFUSAL, converse, eventually, program, service,
+                 traced)
 from mux import _start_time as start_time
 
 pytestmark = pytest.mark.skipif(
@@ -147,6 +148,17 @@ def test_stopping_ends_all(mux):
     lefts = [Left(mux, count=3) for _ in range(3)]
     mux.stop()
     assert not any(left.alive() for left in lefts)
+    assert groups.numbers(mux) == []
+
+
+def test_what_ends_a_moment_later_leaves_no_group(mux, tmp_path):
+    """Such as the child of a launch that has failed: its group is busy yet."""
+    assert mux.request("cat", b"x") == (OK, b"x")
+    mux.wait_log("exit")
+    assert groups.numbers(mux) != []
+    with traced(mux.pid, tmp_path / "trace", "-e", "signal=none", "-e",
+                "inject=unlinkat:error=EBUSY:when=1"):
+        mux.stop()
     assert groups.numbers(mux) == []
 
 
