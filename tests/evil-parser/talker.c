@@ -193,12 +193,15 @@ int
 main(void)
 {
 	static struct batch batch;
+	bool is_deaf;
 
 	evil_enter(&evil);
 	while (evil_is(&evil, "no-greeting"))
 		(void)pause();
+	/* Before anybody is handed over: the next one may be here by then. */
+	is_deaf = evil_is(&evil, "deaf") && evil_is_due(&evil, &batch);
 	evil_greet();
-	while (evil_is(&evil, "deaf") && evil_is_due(&evil, &batch))
+	while (is_deaf)
 		(void)pause();
 	for (;;) {
 		evil_receive(&evil, &batch);
