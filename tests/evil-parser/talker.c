@@ -189,6 +189,13 @@ talk(struct batch *batch)
 	_exit(1);
 }
 
+static _Noreturn void
+hang(void)
+{
+	for (;;)
+		(void)pause();
+}
+
 int
 main(void)
 {
@@ -196,13 +203,13 @@ main(void)
 	bool is_deaf;
 
 	evil_enter(&evil);
-	while (evil_is(&evil, "no-greeting"))
-		(void)pause();
+	if (evil_is(&evil, "no-greeting"))
+		hang();
 	/* Before anybody is handed over: the next one may be here by then. */
 	is_deaf = evil_is(&evil, "deaf") && evil_is_due(&evil, &batch);
 	evil_greet();
-	while (is_deaf)
-		(void)pause();
+	if (is_deaf)
+		hang();
 	for (;;) {
 		evil_receive(&evil, &batch);
 		if (evil_is(&evil, "replay") && before_length == 0)
