@@ -96,8 +96,8 @@ def shared_mux_factory():
 
 @pytest.fixture
 def open_path(tmp_path):
-    """A tmp_path that services find the way to: others may pass through it,
-    which is nothing to look into."""
+    """A tmp_path that services find the way to: others may pass through it and
+    what is above it, not look into it."""
     for folder in tmp_path, *tmp_path.parents:
         if folder == pathlib.Path(tempfile.gettempdir()):
             break
