@@ -1,11 +1,20 @@
 #ifndef TESTS_UNIT_DESCRIPTORS_H
 #define TESTS_UNIT_DESCRIPTORS_H
 
-/* Whether what was opened is closed again. */
+/* Which descriptors are open. */
 #include <fcntl.h>
+#include <unistd.h>
 
 #define DESCRIPTORS_MOST 256 /* more than any test has open */
 
+/* For tests of numbers: what else was inherited would make holes. */
+static inline void
+descriptors_close_inherited(void)
+{
+	closefrom(STDERR_FILENO + 1);
+}
+
+/* Whether what was opened is closed again: compare it before and after. */
 static inline int
 descriptors_count(void)
 {

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors.h"
 #include "failing.h"
 
 #define FOREIGNER 65534
@@ -467,5 +468,6 @@ main(void)
 		cmocka_unit_test(test_a_root_is_of_one_file_system),
 	};
 
+	descriptors_close_inherited();
 	return cmocka_run_group_tests(tests, make_room, remove_room);
 }

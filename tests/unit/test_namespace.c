@@ -320,5 +320,6 @@ main(void)
 		cmocka_unit_test(a_signal_is_no_end_of_waiting),
 	};
 
+	descriptors_close_inherited();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
