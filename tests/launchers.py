@@ -14,6 +14,7 @@ import array
 import collections
 import contextlib
 import ctypes
+import functools
 import os
 import pathlib
 import resource
@@ -59,6 +60,11 @@ def image(words=(), **keys):
     words = [*words] if any(w.startswith("arg=") for w in words) else [
         "arg=probe", *words]
     words += [f"{key}={value}" for key, value in keys.items()]
+    return _image_of(tuple(words))
+
+
+@functools.lru_cache(maxsize=256)
+def _image_of(words):
     return subprocess.run([program("tests/tools/image"), *words], check=True,
                           stdin=subprocess.DEVNULL, capture_output=True).stdout
 

@@ -235,16 +235,32 @@ def leads(pid):
     return False
 
 
-def children(pid):
-    """The pids of its living children."""
+def _listed(pid):
+    """The pids of its children, living or not, as proc(5) lists them."""
+    assert os.path.exists("/proc/thread-self/children"), \
+        "this kernel does not list children (CONFIG_PROC_CHILDREN)"
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                state, parent = _stat(entry)[1][:2]
-                if int(parent) == pid and state not in "ZX":
-                    found.append(int(entry))
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += [int(word) for word in file.read().split()]
     return sorted(found)
+
+
+def children(pid):
+    """The pids of its living children.
+
+    Who ends while they are listed can make the kernel skip another: what it
+    says twice is so.
+    """
+    listed, found = _listed(pid), []
+    while listed != (listed := _listed(pid)):
+        pass
+    for child in listed:
+        with contextlib.suppress(OSError):
+            if state(child) not in "ZX":
+                found.append(child)
+    return found
 
 
 def descendants(pid):

@@ -15,6 +15,7 @@ import pytest
 
 import mux as muxes
 from faults import run_to_end
+from load import status
 from mux import IS_ROOT, OK, eventually, policy, program, service
 from rooms import unsanitized
 
@@ -294,6 +295,8 @@ def test_a_reset_at_any_time_leaves_nothing(mux_factory, name):
         reset(client)
     eventually(lambda: set(mux.children()) <=
                {*mux.parsers(), *mux.launchers()}, what="the sessions' end")
+    eventually(lambda: {*map(status(mux).get, ("pending", "launching",
+                                               "running"))} == {0})
     for end in mux.logs("exit"):
         # One may be gone before the launch is over.
         assert end.get("status") == "0", end
