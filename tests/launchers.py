@@ -354,7 +354,7 @@ def _is_probe_sanitized():
         return b"__asan_init" in probe.read()
 
 
-def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
+def golden(launched_by, argv, env, pid, uid=65534, gid=65534, groups=(),
            umask=0o077, cwd="/", kept=0, bounding=0, inheritable=None,
            securebits=NOROOT_LOCKED, no_new_privs=1, keepalive=0,
            limits=None, filters=2):
@@ -369,7 +369,7 @@ def golden(launched_by, argv, env, pid, sid, uid=65534, gid=65534, groups=(),
     said = {
         "uids": [f"{uid} {uid} {uid}"], "gids": [f"{gid} {gid} {gid}"],
         "groups": [" ".join(str(group) for group in groups)],
-        "pid": [str(pid)], "pgid": [str(pid)], "sid": [str(sid)],
+        "pid": [str(pid)], "pgid": [str(pid)], "sid": [str(pid)],
         "argv": list(argv), "env": sorted(env), "umask": [f"{umask:03o}"],
         "cwd": [cwd], "terminal": ["none"],
         "limit": [f"{number} {soft} {hard}" for number, (soft, hard)

@@ -94,11 +94,15 @@ fuzz_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	(void)type;
 	(void)id;
 	kernel_require((options & WNOHANG) != 0, "waits for a child");
+	kernel_require((options & WEXITED) != 0, "nobody stops here");
 	info->si_pid = 0;
 	for (uint32_t i = 0; i < KERNEL_PROCESSES; i++)
 		if (kernel.processes[i].kind != PROCESS_NONE &&
 		    kernel.processes[i].is_zombie) {
 			info->si_pid = kernel.processes[i].pid;
+			info->si_code = WIFEXITED(kernel.processes[i].status)
+			    ? CLD_EXITED
+			    : CLD_KILLED;
 			return 0;
 		}
 	return 0;

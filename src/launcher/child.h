@@ -32,7 +32,7 @@ struct child {
 /* place.c: what it inherits, and where it is. */
 int child_announce(struct child *child);
 int child_enter_cgroup(struct child *child);
-int child_lead_group(struct child *child);
+int child_lead_session(struct child *child);
 int child_reset_signals(struct child *child);
 int child_place_descriptors(struct child *child);
 int child_reset_socket(struct child *child);

@@ -71,7 +71,7 @@ static const struct {
 	{ STEP_LAUNCHED, child_announce },
 	/* Before anything else that could start something. */
 	{ STEP_CGROUP, child_enter_cgroup },
-	{ STEP_PROCESS_GROUP, child_lead_group },
+	{ STEP_PROCESS_GROUP, child_lead_session },
 	{ STEP_SIGNALS, child_reset_signals },
 	{ STEP_DESCRIPTORS, child_place_descriptors },
 	{ STEP_DESCRIPTORS, child_reset_socket },
@@ -81,9 +81,7 @@ static const struct {
 	{ STEP_NAMESPACES, child_enter_namespaces },
 	{ STEP_ROOT, child_change_root },
 	{ STEP_MOUNTS, child_mount_own },
-	/* As root: the service's user might not get into its own chroot. */
-	{ STEP_CHDIR, child_change_directory },
-	/* As root too, and where it will be: paths lead from there. */
+	/* As root, and where it will be: paths lead from there. */
 	{ STEP_LANDLOCK, child_choose_files },
 	/* Groups and the bounding set need what setresuid takes away. */
 	{ STEP_GROUPS, child_set_groups },
@@ -95,6 +93,8 @@ static const struct {
 	{ STEP_UID, child_set_uid },
 	{ STEP_CAPABILITIES, child_cut_capabilities },
 	{ STEP_VERIFY, child_verify },
+	/* With the service's own rights: a link on the way may be its own. */
+	{ STEP_CHDIR, child_change_directory },
 	/* Behind the verification, whose setuid(0) must fail by itself. */
 	{ STEP_NO_NEW_PRIVS, child_refuse_privileges },
 	/* Needs no_new_privs. */

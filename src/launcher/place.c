@@ -54,14 +54,18 @@ child_enter_cgroup(struct child *child)
 	return cgroup_has_process(child->cgroup_fd) ? 0 : refuse();
 }
 
-/* Its number is then also the group's: what the session leaves behind. */
+/*
+ * Its number is then also its group's: what the session leaves behind. And in
+ * no other's session: setpgid(2) would let it join their groups, for the
+ * kernel to end when they are orphaned, and autogroups share the processors.
+ */
 int
-child_lead_group(struct child *child)
+child_lead_session(struct child *child)
 {
 	(void)child;
-	if (setpgid(0, 0) != 0)
+	if (setsid() == -1)
 		return -1;
-	return getpgrp() == getpid() ? 0 : refuse();
+	return getsid(0) == getpid() && getpgrp() == getpid() ? 0 : refuse();
 }
 
 /* The launcher has set all to their defaults; only its mask is left. */

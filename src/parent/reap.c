@@ -162,6 +162,26 @@ reap_one(struct parent *parent, pid_t pid)
 	finish(parent, session, status);
 }
 
+static bool
+is_end(const siginfo_t *child)
+{
+	return child->si_code == CLD_EXITED || child->si_code == CLD_KILLED ||
+	    child->si_code == CLD_DUMPED;
+}
+
+/*
+ * Nobody asked for stops, but ptrace(2) tells of them: a service that may call
+ * it can make its parent the tracer. Nobody would let it go on.
+ */
+static void
+end_stopped(pid_t pid)
+{
+	siginfo_t stopped;
+
+	(void)kill(pid, SIGKILL);
+	(void)waitid(P_PID, (id_t)pid, &stopped, WSTOPPED | WNOHANG);
+}
+
 /*
  * A service can make children of ours (CLONE_PARENT), as fast as it can fork:
  * who is not reaped in this turn is in the next.
@@ -176,15 +196,17 @@ reap_tend(struct parent *parent)
 		parent->has_ended = waitid(P_ALL, 0, &ended,
 					WEXITED | WNOHANG | WNOWAIT) == 0 &&
 		    ended.si_pid != 0;
-		if (parent->has_ended)
+		if (parent->has_ended && is_end(&ended))
 			reap_one(parent, ended.si_pid);
+		else if (parent->has_ended)
+			end_stopped(ended.si_pid);
 	}
 }
 
 /*
- * Its group, and itself wherever it is: setpgid(2) lets it move away. What is
- * in a cgroup is told once, as a program may be that is told twice; the main
- * process first, or it might end because a child did, and hide the signal.
+ * Its group, and itself while it does not lead one yet. What is in a cgroup is
+ * told once, as a program may be that is told twice; the main process first, or
+ * it might end because a child did, and hide the signal.
  */
 void
 reap_signal(const struct parent *parent, const struct session *session,

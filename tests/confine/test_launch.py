@@ -50,7 +50,7 @@ def check(kind, keys=None, words=(), stderr="device", how=None, **expected):
         assert_golden(said, golden(
             launcher.pid, argv or ["probe"],
             env + peer_env(client, launcher.listener.getsockname()),
-            pid, launcher.pid, **expected))
+            pid, **expected))
         assert_descriptors(said, stderr)
 
 
@@ -120,7 +120,7 @@ def test_without_root_ids_stay_and_capabilities_go():
         _, said, pid, client = probed(one)
         assert_golden(said, golden(
             one.pid, ["probe"], peer_env(client, one.listener.getsockname()),
-            pid, one.pid, uid=1234, gid=1234, securebits=0,
+            pid, uid=1234, gid=1234, securebits=0,
             bounding=int(launchers.own("CapBnd"), 16)))
         assert_descriptors(said)
 
@@ -223,21 +223,20 @@ def test_what_tcpmuxd_was_started_with_is_kept():
         _, said, pid, client = probed(launcher)
         assert_golden(said, golden(
             launcher.pid, ["probe"],
-            peer_env(client, launcher.listener.getsockname()), pid,
-            launcher.pid))
+            peer_env(client, launcher.listener.getsockname()), pid))
         assert said["Cpus_allowed_list"] == [str(cpu)]
         assert said["nice"] == [str(os.nice(0) + 3)]
         assert said["oom_score_adj"] == ["123"]
         assert f"{resource.RLIMIT_NOFILE} 777 888" in said["limit"]
 
 
-def test_a_session_s_group_is_its_own():
+def test_a_session_s_group_and_session_are_its_own():
     with Launcher(words=["arg=probe", "arg=wait"]) as launcher:
         with launcher.launch() as one, launcher.launch() as other:
             for session in (one, other):
                 session.read_until(b"end -\n")
                 assert os.getpgid(session.pid) == session.pid
-                assert os.getsid(session.pid) == launcher.pid
+                assert os.getsid(session.pid) == session.pid
             assert os.getsid(launcher.pid) == launcher.pid
 
 

@@ -231,7 +231,7 @@ def test_mounts_are_inside_the_root_directory():
         (jail / "proc").rmdir()
         answer = said("list=/proc", "who", chroot=jail, program="/insider")
         assert answer["list"] == ["ENOENT"]
-        assert answer["who"] == ["pid 2 ppid 1 pgid 1 sid 0"]
+        assert answer["who"] == ["pid 2 ppid 1 pgid 1 sid 1"]
 
 
 # --- process 1 ---------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_mounts_are_inside_the_root_directory():
 def test_the_service_is_a_child_of_an_init_that_has_nothing():
     with inside("who", "wait") as session:
         answer = parse_probe(session.read_until(b"wait -\n")[3:])
-        assert answer["who"] == ["pid 2 ppid 1 pgid 1 sid 0"]
+        assert answer["who"] == ["pid 2 ppid 1 pgid 1 sid 1"]
         init, launcher = session.pid, session.launcher
         own = {key: launchers.own(key, init) for key in (
             "Name", "NSpid", "Uid", "Gid", "Groups", "CapPrm", "CapEff",
@@ -257,7 +257,7 @@ def test_the_service_is_a_child_of_an_init_that_has_nothing():
             assert "memfd:" not in maps.read()
         assert os.stat(f"/proc/{init}/environ").st_uid == 0  # not dumpable
         assert os.getpgid(init) == os.getpgid(service_of(init)) == init
-        assert os.getsid(init) == launcher.pid
+        assert os.getsid(init) == os.getsid(service_of(init)) == init
 
 
 def test_the_init_of_a_service_that_keeps_all_keeps_nothing():
@@ -325,7 +325,7 @@ def test_an_init_that_is_stopped_goes_on_to_wait():
 def test_no_signal_from_inside_ends_the_init():
     answer = said("kill", "who")
     assert answer["kill"][-1] == "-"
-    assert answer["who"] == ["pid 2 ppid 1 pgid 1 sid 0"]
+    assert answer["who"] == ["pid 2 ppid 1 pgid 1 sid 1"]
 
 
 def test_orphans_are_the_init_s_and_reaped():
@@ -336,7 +336,7 @@ def test_whoever_stays_ends_with_the_service():
     """It has left group and session, ignores SIGTERM, keeps the client."""
     with inside("stay", "who") as session:
         session.client.settimeout(20)
-        assert session.read_until(b"sid 0\n")
+        assert session.read_until(b"sid 1\n")
         assert session.ended() == 0
         assert session.client.recv(1) == b""
 

@@ -38,7 +38,7 @@ FAILING = [
     ("sendto", "launched", ""),
     *([("-l clone3", "clone", "")] if HAS_GROUPS else []),
     ("-l clone", "clone", KEPT),
-    ("setpgid", "process-group", ""),
+    ("setsid", "process-group", ""),
     ("rt_sigprocmask", "signals", ""),
     ("dup2", "descriptors", ""),
     ("dup2,0", "descriptors", "stderr null"),

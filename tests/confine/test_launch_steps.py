@@ -49,7 +49,7 @@ CPU = {"rlimit": "3:60", "limits_core": False}
 # name.
 FAILING = [
     ("sendto", "launched", {}),
-    ("setpgid", "process-group", {}),
+    ("setsid", "process-group", {}),
     ("rt_sigprocmask", "signals", {}),
     ("dup2", "descriptors", {}),
     ("dup2,0", "descriptors", {}),  # stderr from /dev/null
@@ -121,7 +121,7 @@ JUDGED = {"umask", "getgroups", f"prctl,{PR_GET_SECCOMP}",
 
 # The same calls if they say yes and do nothing: the kernel is asked again.
 LYING = [
-    ("setpgid", "process-group", {}),
+    ("setsid", "process-group", {}),
     ("dup2", "descriptors", {}),
     ("dup3", "descriptors", {}),
     ("umask", "umask", {"umask": "027"}),

@@ -87,7 +87,7 @@ TABLE = [
         "open={place}/closed/file": "done", "execute={place}/tools/suid":
         "ids {uid} {uid}", "queue={queue}": "done", "keepalive": "600",
         "mode={place}/open/{uid}": "600", "stderr=oops": "-",
-        "who": "pid {pid} ppid {mux} pgid {pid} sid {launcher}",
+        "who": "pid {pid} ppid {mux} pgid {pid} sid {pid}",
     }, {
         "Uid": "{uid} {uid} {uid} {uid}", "Gid": "{uid} {uid} {uid} {uid}",
         "Groups": "", "CapInh": NONE, "CapPrm": NONE, "CapEff": NONE,
@@ -227,7 +227,7 @@ TABLE = [
         {"list=/tmp": "-", "list=/dev/shm": "-", "file=/tmp/new": f"{MEGA} -",
          "unmount=/tmp": "EPERM"}, {"namespaces": {"mnt"}, "mounts": TMP}),
     Row("isolate pid",
-        {"who": "pid 2 ppid 1 pgid 1 sid 0", "open=/proc/meminfo": "ENOENT",
+        {"who": "pid 2 ppid 1 pgid 1 sid 1", "open=/proc/meminfo": "ENOENT",
          "list=/proc": {"1", "2", "self", "thread-self", "-"},
          "open=/proc/1/environ": "EACCES", "kill": "-", "orphan": "1 gone"},
         {"namespaces": {"mnt", "pid"}, "mounts": {*TMP, "/proc"},
@@ -240,7 +240,7 @@ TABLE = [
         {"unmount=/tmp": "done"},
         {"namespaces": {"mnt"}, "mounts": TMP - {"/tmp"}}, kinds=(EXEC,)),
     Row("isolate pid mount ipc uts; network none",
-        {"who": "pid 2 ppid 1 pgid 1 sid 0", INET: "EAFNOSUPPORT",
+        {"who": "pid 2 ppid 1 pgid 1 sid 1", INET: "EAFNOSUPPORT",
          "queue={queue}": "ENOENT"},
         {"namespaces": {"pid", "mnt", "ipc", "uts", "net"}},
         needs=NO_LANDLOCK),
@@ -547,7 +547,7 @@ def test_a_directive_is_seen_from_inside_and_from_outside(world, kind, number):
     row, (name, uid) = TABLE[number], world.names[kind, number]
     session = Asked(world, name)
     words = {"uid": uid, "pid": session.pid, "mux": world.mux.pid,
-             "name": name, "launcher": os.getsid(session.pid)}
+             "name": name}
     try:
         seen = look(world, row, session, words)
     finally:

@@ -59,10 +59,9 @@ def check(mux, name, uid, addr=LOCAL4, stderr="pipe", argv=None, env=(),
     mark = mux.mark()
     said, client = ask(mux, name, addr)
     pid, = said["pid"]
-    launcher, = {int(said["sid"][0])} & set(mux.launchers())
     assert_golden(said, golden(
         mux.pid, argv or [program("tests/tools/probe")],
-        env_of(name, uid, mux, client, *env), pid, launcher, uid=uid,
+        env_of(name, uid, mux, client, *env), pid, uid=uid,
         **{"keepalive": 600, **expected}))
     assert said["ppid"] == [str(mux.pid)]
     assert_descriptors(said, stderr)

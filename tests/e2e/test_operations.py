@@ -430,8 +430,8 @@ def counts(mux):
             [mux.pid, *mux.parsers(), *mux.launchers()]]
 
 
-def test_directory_is_gone(mux_factory, tmp_path):
-    place = tmp_path / "place"
+def test_directory_is_gone(mux_factory, open_path):
+    place = open_path / "place"
     place.mkdir()
     mux = mux_factory(service("here", "exec /bin/cat", f"chdir {place}"), CAT)
     assert mux.request("here", b"x") == (OK, b"x")
@@ -445,6 +445,30 @@ def test_directory_is_gone(mux_factory, tmp_path):
     assert (line["step"], line["error"]) == ("chdir", "ENOTDIR")
     assert len(mux.logs("launch")) == 1
     assert mux.request("cat", b"x") == (OK, b"x")
+
+
+@only_root
+def test_a_directory_is_entered_with_the_rights_of_the_service(mux_factory,
+                                                               open_path):
+    """Its user may put a link there, or be the only one to get in."""
+    uid = 61998
+    place, secret = open_path / "place", open_path / "secret"
+    place.mkdir(0o700)
+    os.chown(place, uid, uid)
+    mux = mux_factory(service("here", "exec /bin/cat", f"chdir {place}",
+                              f"group {uid}", user=uid),
+                      service("room", "exec /bin/cat", f"chdir {place}",
+                              f"group {uid}", "isolate ipc", user=uid))
+    for name in ("here", "room"):
+        assert mux.request(name, b"x") == (OK, b"x")
+    place.rmdir()
+    secret.mkdir(0o700)
+    (secret / "open").mkdir(0o755)
+    place.symlink_to(secret / "open")
+    for name in ("here", "room"):
+        mux.refused(name)
+        line = mux.wait_log("refuse", reason="launch", service=name)
+        assert (line["step"], line["error"]) == ("chdir", "EACCES")
 
 
 @only_root

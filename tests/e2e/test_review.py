@@ -17,7 +17,7 @@ import time
 import pytest
 
 from load import status
-from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, converse, eventually,
+from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, children, converse, eventually,
                  free_port, policy, program, service, write_policy)
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root to mount, or "
@@ -137,26 +137,125 @@ if child == 0:
     time.sleep(60)
     os._exit(0)
 os.read(ready, 1)
-os.setpgid(0, child)
-os.write(1, b"away")
+try:
+    os.setpgid(0, child)
+    os.write(1, b"away\\n")
+except PermissionError:
+    os.write(1, b"kept\\n")
 time.sleep(60)
 """
 
 
-def test_a_service_in_another_process_group_is_ended(mux_factory, open_path):
+def lines_of(sock, count):
+    """What is behind the reply, once it is so many lines."""
+    with sock.makefile("rb") as file:
+        found = [file.readline() for _ in range(count + 1)]
+    assert found[0] == OK
+    return found[1:]
+
+
+def test_a_service_stays_in_its_process_group_and_is_ended(mux_factory,
+                                                           open_path):
     mux = mux_factory(service("away", script(open_path, AWAY)))
     with mux.connect() as sock:
         sock.sendall(b"away\r\n")
-        said = b""
-        while not said.endswith(b"away"):
-            said += sock.recv(100)
+        assert lines_of(sock, 1) == [b"kept\n"]
         pid = int(mux.wait_log("launch")["pid"])
-        group = os.getpgid(pid)
+        child, = children(pid)
         try:
-            assert group != pid
+            assert os.getpgid(pid) == os.getsid(pid) == pid
             mux.stop()
         finally:
-            os.killpg(group, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+# Who joins a group of its session and is left there by its parent, stopped,
+# has the kernel end all of that group: with HUP, and asking nobody's leave.
+ORPHANS = """
+import os, signal, sys, time
+for victim in map(int, sys.stdin.readline().split()):
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            try:
+                os.setpgid(0, victim)
+            except PermissionError:
+                print("refused", flush=True)
+                os._exit(0)
+            print("joined", flush=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            os._exit(0)
+        time.sleep(0.2)
+        os._exit(0)
+    os.waitpid(child, 0)
+print("done", flush=True)
+time.sleep(0.2)
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("has_root", [True, False])
+def test_no_service_ends_others_by_leaving_orphans_in_their_groups(
+        mux_factory, open_path, has_root):
+    users = ("daemon", "games") if has_root else ("self", "self")
+    mux = mux_factory(
+        service("orphans", script(open_path, ORPHANS), user=users[0]),
+        service("cat", "exec /bin/cat", user=users[1]),
+        **({} if has_root else {"user": "nobody", "root": False,
+                                "port": free_port()}))
+    with mux.connect() as victim, mux.connect() as sock:
+        victim.sendall(b"cat\r\n")
+        assert victim.recv(len(OK), socket.MSG_WAITALL) == OK
+        launcher, = mux.launchers()
+        pid = int(mux.wait_log("launch", service="cat")["pid"])
+        sock.sendall(b"orphans\r\n%d %d\n" % (pid, launcher))
+        assert lines_of(sock, 3) == [b"refused\n", b"refused\n", b"done\n"]
+        assert converse(victim, b"x") == b"x"
+        assert mux.launchers() == [launcher]
+
+
+TRACED = """
+import ctypes, os, signal, time
+ctypes.CDLL(None).ptrace(0, 0, None, None)  # PTRACE_TRACEME
+print("traced", flush=True)
+os.kill(os.getpid(), signal.SIGUSR1)
+time.sleep(60)
+"""
+
+
+def test_a_service_that_stops_for_its_parent_has_not_ended_and_does(
+        mux_factory, open_path):
+    """Or it would go on beyond its limits: no session any more, but there."""
+    mux = mux_factory(service("traced", script(open_path, TRACED),
+                              "syscalls any", "leftovers keep"))
+    with mux.connect() as sock:
+        sock.sendall(b"traced\r\n")
+        assert lines_of(sock, 1) == [b"traced\n"]
+        ended = mux.wait_log("exit", service="traced")
+        assert ended["signal"] == "9" and "status" not in ended
+        pid = int(mux.wait_log("launch")["pid"])
+        assert not os.path.exists(f"/proc/{pid}")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/autogroup"),
+                    reason="no autogroups, sched(7)")
+def test_each_session_has_a_share_of_the_processors_of_its_own(mux_factory):
+    """A launcher's sessions in one autogroup could take it from each other."""
+    mux = mux_factory(service("cat", "exec /bin/cat"))
+    with mux.connect() as one, mux.connect() as other:
+        for sock in (one, other):
+            sock.sendall(b"cat\r\n")
+            assert sock.recv(len(OK), socket.MSG_WAITALL) == OK
+        mux.wait_log("launch", count=2)
+        pids = [int(line["pid"]) for line in mux.logs("launch")]
+        assert len({_autogroup(pid) for pid in
+                    [*pids, *mux.launchers(), mux.pid]}) == 4
+
+
+def _autogroup(pid):
+    with open(f"/proc/{pid}/autogroup") as file:
+        return file.read()
 
 
 # --- launchers that have no room, or are gone -------------------------------
@@ -171,7 +270,8 @@ def hung_file_system(folder):
         server = os.open("/dev/fuse", os.O_RDWR)
     except OSError as error:
         pytest.skip(f"needs /dev/fuse: {error}")
-    how = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+    how = (f"fd={server},rootmode=40000,user_id=0,group_id=0,"
+               "allow_other").encode()
     try:
         if libc.mount(b"hung", os.fsencode(folder), b"fuse", 0, how) != 0:
             pytest.skip(f"cannot mount: {os.strerror(ctypes.get_errno())}")
@@ -185,9 +285,9 @@ def hung_file_system(folder):
 
 @needs_root
 def test_launches_that_hang_make_room_when_their_time_is_up(
-        mux_factory, tmp_path):
+        mux_factory, open_path):
     """Who waited behind them is launched then, though nobody else comes."""
-    place = tmp_path / "place"
+    place = open_path / "place"
     place.mkdir()
     mux = mux_factory(service("cat", "exec /bin/cat", *MANY),
                       service("hung", "exec /bin/cat", f"chdir {place}",
