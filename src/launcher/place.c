@@ -65,7 +65,7 @@ child_lead_session(struct child *child)
 	(void)child;
 	if (setsid() == -1)
 		return -1;
-	return getsid(0) == getpid() && getpgrp() == getpid() ? 0 : refuse();
+	return getsid(0) == getpid() ? 0 : refuse();
 }
 
 /* The launcher has set all to their defaults; only its mask is left. */
