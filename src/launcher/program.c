@@ -2,7 +2,7 @@
  * Whether execve would run the service's program, asked before the client
  * hears `+`: the file, and what it names as its loader or interpreter.
  * Trusts no file; reads a bounded number of bytes of each.
- * Never opens what is not a regular file.
+ * Opens only what was a regular file a moment ago, and never waits for it.
  */
 #include "launcher/program.h"
 
