@@ -43,6 +43,7 @@ IS_ROOT = os.geteuid() == 0
 # What the log tells of counts that have to come back to zero.
 COUNTS = ("service_sessions", "sources_busy", "shares_busy")
 PARSER_COMM = "tcpmuxd-parser"[:15]
+PF_FORKNOEXEC = 0x40  # of the flags in proc(5)'s stat
 LAUNCHER_COMM = "tcpmuxd-launcher"[:15]
 CRASHES = ("AddressSanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer",
            "runtime error: ", "stack smashing detected",
@@ -228,10 +229,10 @@ def state(pid):
     return _stat(pid)[1][0]
 
 
-def leads(pid):
-    """Is it there, and the leader of its session?"""
+def has_executed(pid):
+    """Is it there, and more than a copy of who made it?"""
     with contextlib.suppress(OSError):
-        return os.getsid(pid) == pid
+        return not int(_stat(pid)[1][6]) & PF_FORKNOEXEC
     return False
 
 
@@ -549,8 +550,8 @@ class Mux:
         return self.named(PARSER_COMM)
 
     def launchers(self):
-        """Each leads a session; its children are called so until they exec."""
-        return [pid for pid in self.named(LAUNCHER_COMM) if leads(pid)]
+        """Its children are called so as well, until they exec."""
+        return [pid for pid in self.named(LAUNCHER_COMM) if has_executed(pid)]
 
     def named(self, *names):
         """The processes below it that are called so; some end meanwhile."""
