@@ -229,6 +229,13 @@ def state(pid):
     return _stat(pid)[1][0]
 
 
+def sleeps_ms(mux):
+    """How long it sleeps, unless something comes; None: it does not."""
+    with open(f"/proc/{mux.pid}/syscall") as file:
+        words = file.read().split()
+    return int(words[4], 16) if len(words) > 4 else None
+
+
 def has_executed(pid):
     """Is it there, and more than a copy of who made it?"""
     with contextlib.suppress(OSError):

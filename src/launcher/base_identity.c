@@ -21,7 +21,7 @@ static const uint64_t common_capabilities =
     BIT(CAP_SYS_CHROOT) | /* take the service's root directory */
     BIT(CAP_SYS_NICE) | /* run it with a higher priority */
     BIT(CAP_SYS_RESOURCE) | /* give it more than tcpmuxd has */
-    BIT(CAP_DAC_READ_SEARCH); /* find its root and what it may touch */
+    BIT(CAP_DAC_READ_SEARCH); /* open its `filesystem` where only it may look */
 
 static int
 refuse(void)

@@ -171,7 +171,8 @@ is_end(const siginfo_t *child)
 
 /*
  * Nobody asked for stops, but ptrace(2) tells of them: a service that may call
- * it can make its parent the tracer. Nobody would let it go on.
+ * it can make its parent the tracer. Nobody would let it go on. If it cannot be
+ * killed, it is at least told of only once.
  */
 static void
 end_stopped(pid_t pid)

@@ -153,6 +153,16 @@ def test_a_single_file(tree):
            f"exec={tree}/bin/true"])
 
 
+def test_a_path_where_only_the_user_may_look(tree):
+    """The common launcher keeps the right to look there for this."""
+    private = tree / "private"
+    (private / "sub").mkdir(parents=True)
+    os.chown(private, 65534, 65534)
+    private.chmod(0o700)
+    check({f"list:{private}/sub": OK, f"list:{private}": SHUT},
+          [f"read={private}/sub"])
+
+
 @pytest.mark.skipif(abi < ABI_REFER, reason="Linux before 5.19")
 def test_nothing_gets_out_of_or_into_what_is_closed(tree):
     """Nor is anything opened further by being moved."""

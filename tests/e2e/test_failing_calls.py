@@ -23,7 +23,7 @@ from faults import Failing, run_to_end
 from later import Later
 from load import status
 from mux import (IS_ROOT, LOCAL4, LOCAL6, OK, REFUSAL, converse, eventually,
-                 policy, program, service, wait_acknowledged)
+                 policy, program, service, sleeps_ms, wait_acknowledged)
 from rooms import unsanitized
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="one namespace each")
@@ -217,13 +217,6 @@ def test_who_is_evicted_from_a_list_finds_no_refusal_in_it(mux_factory):
     assert len(got) > 1000 and REFUSAL not in got
     assert b"".join(name.encode() + b"\r\n"
                     for name in sorted(names)).startswith(got)
-
-
-def sleeps_ms(mux):
-    """How long it sleeps, unless something comes; None: it does not."""
-    with open(f"/proc/{mux.pid}/syscall") as file:
-        words = file.read().split()
-    return int(words[4], 16) if len(words) > 4 else None
 
 
 def test_a_door_that_was_left_alone_is_not_looked_after_for_ever(mux_factory):

@@ -214,6 +214,22 @@ def test_without_a_cgroup_there_is_the_process_group(mux_factory):
         left.kill()
 
 
+def test_a_child_that_leads_no_group_yet_is_told_of_the_end(
+        mux_factory, tmp_path):
+    mux = mux_factory(CAT, preexec=groups.read_only)
+    launcher, = mux.launchers()
+    trace = tmp_path / "trace"
+    with traced(launcher, trace, "-f", "-e", "trace=setsid", "-e",
+                "inject=setsid:delay_enter=1000000"):
+        sock = mux.connect()
+        sock.sendall(b"cat\r\n")
+        eventually(lambda: len(mux.children()) == 3, what="the child")
+        mux.send_signal(signal.SIGTERM)
+        eventually(lambda: "+++ killed by" in trace.read_text(), 20)
+    assert "+++ killed by SIGTERM +++" in trace.read_text()
+
+
+
 def enter(path):
     with open(f"{path}/cgroup.procs", "w") as file:
         file.write("0")

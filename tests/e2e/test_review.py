@@ -16,9 +16,11 @@ import time
 
 import pytest
 
+from faults import Failing
 from load import status
 from mux import (IS_ROOT, LOCAL4, OK, REFUSAL, children, converse, eventually,
-                 free_port, policy, program, service, write_policy)
+                 free_port, policy, program, service, sleeps_ms, state,
+                 write_policy)
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root to mount, or "
                                 "to look into a parser")
@@ -219,7 +221,7 @@ TRACED = """
 import ctypes, os, signal, time
 ctypes.CDLL(None).ptrace(0, 0, None, None)  # PTRACE_TRACEME
 print("traced", flush=True)
-os.kill(os.getpid(), signal.SIGUSR1)
+signal.raise_signal(signal.SIGUSR1)
 time.sleep(60)
 """
 
@@ -238,8 +240,30 @@ def test_a_service_that_stops_for_its_parent_has_not_ended_and_does(
         assert not os.path.exists(f"/proc/{pid}")
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/autogroup"),
-                    reason="no autogroups, sched(7)")
+@needs_root
+def test_who_stops_and_cannot_be_killed_is_told_of_once(mux_factory,
+                                                        open_path):
+    """As without root, if it got another uid: or tcpmuxd would not sleep."""
+    mux = mux_factory(service("traced", script(open_path, TRACED),
+                              "syscalls any"), preexec=Failing("kill"))
+    with mux.connect() as sock:
+        sock.sendall(b"traced\r\n")
+        assert lines_of(sock, 1) == [b"traced\n"]
+        pid = int(mux.wait_log("launch")["pid"])
+        eventually(lambda: state(pid) == "t")
+        eventually(lambda: sleeps_ms(mux), what="its sleep")
+        os.kill(pid, signal.SIGKILL)
+        mux.wait_log("exit", service="traced", signal=9)
+
+
+def has_autogroups():
+    with contextlib.suppress(FileNotFoundError), \
+            open("/proc/sys/kernel/sched_autogroup_enabled") as file:
+        return file.read() == "1\n"
+    return False
+
+
+@pytest.mark.skipif(not has_autogroups(), reason="no autogroups, sched(7)")
 def test_each_session_has_a_share_of_the_processors_of_its_own(mux_factory):
     """A launcher's sessions in one autogroup could take it from each other."""
     mux = mux_factory(service("cat", "exec /bin/cat"))
@@ -271,7 +295,7 @@ def hung_file_system(folder):
     except OSError as error:
         pytest.skip(f"needs /dev/fuse: {error}")
     how = (f"fd={server},rootmode=40000,user_id=0,group_id=0,"
-               "allow_other").encode()
+           "allow_other").encode()
     try:
         if libc.mount(b"hung", os.fsencode(folder), b"fuse", 0, how) != 0:
             pytest.skip(f"cannot mount: {os.strerror(ctypes.get_errno())}")
