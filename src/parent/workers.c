@@ -440,8 +440,8 @@ workers_finish(struct parent *parent)
 	for (uint32_t i = 0; i < parent->workers.capacity; i++) {
 		struct worker *worker = &parent->workers.all[i];
 
-		if (worker->state != WORKER_EMPTY &&
-		    worker->state != WORKER_LEAVING)
+		/* Who was told to leave may not be about to. */
+		if (worker->state != WORKER_EMPTY)
 			put_down(parent, worker);
 	}
 }

@@ -121,7 +121,7 @@ int64_t worker_due_ms(const struct worker *worker);
 void workers_convict(
     struct parent *parent, struct worker *worker, enum violation violation);
 
-/* Tells all to leave. */
+/* Kills all of them, those too that were told to leave. */
 void workers_finish(struct parent *parent);
 
 #endif

@@ -24,6 +24,7 @@ from evil import (ALMOST, BARE, BARE_HELP, DEEDS, EXPECTED, GOOD, HALF, MARK,
 from mux import IS_ROOT, LOCAL4, OK, eventually
 
 SO_ATTACH_FILTER = 26
+ONE_PARSER = ("timeout 5s", "workers 1")
 
 # --- evil that a client brings about ----------------------------------------
 
@@ -178,6 +179,18 @@ def futures(request):
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_evil(futures, case):
     futures[case].result()
+
+
+# --- the end ------------------------------------------------------------------
+
+@pytest.mark.skipif(not IS_ROOT, reason="without root it keeps its uid")
+def test_who_was_told_to_leave_does_not_outlive_tcpmuxd(netns):
+    """It changed its uid: the kernel ends it with its parent no more."""
+    with Evil("talker", "deaf", netns=netns(), parser=ONE_PARSER) as evil:
+        pid, = evil.mux.named("talker")
+        evil.mux.reload()
+        evil.mux.stop()
+        eventually(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
 # --- penalties on a parser's word -------------------------------------------
