@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -111,6 +112,9 @@ tend(const struct child *child, pid_t service, int ready_fd)
 	while (ended != service && (ended != -1 || errno == EINTR));
 	if (ended == -1)
 		_exit(EXIT_FAILURE);
+	/* It made this one its tracer, ptrace(2): killed, as all in here. */
+	if (WIFSTOPPED(status))
+		_exit(SIGNAL_STATUS + SIGKILL);
 	_exit(WIFSIGNALED(status) ? SIGNAL_STATUS + WTERMSIG(status)
 				  : WEXITSTATUS(status));
 }
