@@ -224,6 +224,34 @@ die_with_parent(struct base *base)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
+/*
+ * Below another root there is none, and a session can have its own. Where none
+ * is mounted, nothing is opened below what stands for it.
+ */
+static int
+open_proc(void)
+{
+	const int flags = O_PATH | O_CLOEXEC;
+	int fd = open("/proc", flags | O_DIRECTORY);
+
+	if (fd == -1 && errno == ENOENT)
+		fd = open("/dev/null", flags);
+	return fd;
+}
+
+/* The status pipe leaves: what is kept has to lie below all that comes. */
+static int
+place_proc(struct base *base)
+{
+	const int fd = open_proc();
+	const int status_fd = fcntl(BASE_STATUS_FD, F_DUPFD_CLOEXEC, 0);
+
+	if (fd == -1 || status_fd == -1)
+		return -1;
+	base->status_fd = status_fd;
+	return dup3(fd, BASE_PROC_FD, O_CLOEXEC) == -1 ? -1 : close(fd);
+}
+
 /* A kernel without Landlock: the parent's report says what is weaker. */
 static int
 prepare_landlock(struct base *base)
@@ -243,8 +271,8 @@ prepare_landlock(struct base *base)
 		close(fd);
 	}
 	base->ruleset_fd = BASE_RULESET_FD;
-	base->first_free_fd = BASE_RULESET_FD + 1;
-	return 0;
+	base->first_free_fd = BASE_PROC_FD + 1;
+	return place_proc(base);
 }
 
 /*
@@ -342,7 +370,7 @@ find_kind(struct base *base, const char *word)
 }
 
 static void
-report(enum step step)
+report(const struct base *base, enum step step)
 {
 	const struct status status = { .step = step,
 		.error = step == STEP_NONE ? 0 : (uint32_t)errno };
@@ -350,7 +378,7 @@ report(enum step step)
 
 	status_encode(bytes, &status);
 	/* Who does not read it sees an exit status that is not 0. */
-	(void)!write(BASE_STATUS_FD, bytes, sizeof(bytes));
+	(void)!write(base->status_fd, bytes, sizeof(bytes));
 }
 
 /*
@@ -372,6 +400,7 @@ base_build(struct base *base, const char *kind_word)
 {
 	enum step failed = STEP_NONE;
 
+	base->status_fd = BASE_STATUS_FD;
 	leave_rseq();
 
 	if (fcntl(BASE_STATUS_FD, F_SETFD, FD_CLOEXEC) != 0)
@@ -382,7 +411,7 @@ base_build(struct base *base, const char *kind_word)
 	     failed == STEP_NONE && i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (steps[i].take(base) != 0)
 			failed = steps[i].step;
-	report(failed);
-	close(BASE_STATUS_FD);
+	report(base, failed);
+	close(base->status_fd);
 	return failed == STEP_NONE;
 }

@@ -32,6 +32,7 @@ enum base_kind {
 /* What it has once it stands. */
 #define BASE_NULL_FD 0 /* /dev/null; so is 1 */
 #define BASE_RULESET_FD 4
+#define BASE_PROC_FD 5 /* with Landlock: /proc, O_PATH; or what is nothing */
 #define BASE_UMASK 077u /* that of nearly all services */
 
 struct base {
@@ -43,6 +44,7 @@ struct base {
 	uint32_t uid, gid; /* its own */
 	uint32_t group_count;
 	int ruleset_fd; /* of a session's Landlock domain; -1: no Landlock */
+	int status_fd; /* of the pipe, until the base stands */
 	uint64_t namespaces[BASE_NAMESPACES]; /* it is in: inodes; 0: unseen */
 	unsigned filters; /* programs of the image that all inherit */
 	bool lacks_clone3; /* and that of clone3 */

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "sys/fd.h"
+
 #define HEAD_BYTES 1024u /* the headers of nearly all programs, in one read */
 #define LINE_BYTES 256u /* as much of a `#!` line as the kernel looks at */
 #define HEADERS_MAX 64u /* program headers of one file */
@@ -30,7 +32,7 @@
 #endif
 
 struct file {
-	int fd; /* owned; -1: it may be executed, but not read */
+	int fd;
 	size_t length; /* of what is there of head */
 	char head[HEAD_BYTES]; /* and NULs behind it */
 };
@@ -53,21 +55,6 @@ check_executable(const char *path)
 	if (!S_ISREG(status.st_mode))
 		return refuse(EACCES);
 	return (int)syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
-}
-
-static int
-file_open(struct file *file, const char *path)
-{
-	ssize_t length;
-
-	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (file->fd == -1)
-		return errno == EACCES ? 0 : -1;
-	length = pread(file->fd, file->head, sizeof(file->head), 0);
-	if (length == -1)
-		return -1;
-	file->length = (size_t)length;
-	return 0;
 }
 
 /* Bytes [offset, offset + length) of the file. */
@@ -155,27 +142,38 @@ read_interpreter(const struct file *file, char path[PROGRAM_PATH_BYTES])
 	return 0;
 }
 
-int
-program_look(
-    const char *path, enum program_kind *kind, char next[PROGRAM_PATH_BYTES])
+static int
+look(struct file *file, enum program_kind *kind, char next[PROGRAM_PATH_BYTES])
 {
-	struct file file = { .fd = -1 };
-	int result = 0;
+	const ssize_t length =
+	    pread(file->fd, file->head, sizeof(file->head), 0);
 
-	if (file_open(&file, path) != 0)
+	if (length == -1)
 		return -1;
-	*kind = PROGRAM_UNREADABLE;
-	if (file.fd == -1)
+	file->length = (size_t)length;
+	if (memcmp(file->head, ELFMAG, SELFMAG) == 0)
+		return look_at_elf(file, kind, next);
+	if (memcmp(file->head, "#!", 2) != 0)
+		return refuse(ENOEXEC);
+	*kind = PROGRAM_SCRIPT;
+	return read_interpreter(file, next);
+}
+
+int
+program_look(int fd, enum program_kind *kind, char next[PROGRAM_PATH_BYTES])
+{
+	struct file file = { .fd = fd };
+	int result;
+
+	/* It may be executable all the same. */
+	if (fd == -1 && errno == EACCES) {
+		*kind = PROGRAM_UNREADABLE;
 		return 0;
-	if (memcmp(file.head, ELFMAG, SELFMAG) == 0) {
-		result = look_at_elf(&file, kind, next);
-	} else if (memcmp(file.head, "#!", 2) == 0) {
-		*kind = PROGRAM_SCRIPT;
-		result = read_interpreter(&file, next);
-	} else {
-		result = refuse(ENOEXEC);
 	}
-	close(file.fd);
+	if (fd == -1)
+		return -1;
+	result = look(&file, kind, next);
+	fd_close(&file.fd);
 	return result;
 }
 
@@ -191,7 +189,8 @@ child_check_program(struct child *child)
 		char *next = names[depth % 2];
 
 		if (check_executable(path) != 0 ||
-		    program_look(path, &kind, next) != 0)
+		    program_look(open(path, PROGRAM_OPEN_FLAGS), &kind, next) !=
+			0)
 			return -1;
 		if (kind == PROGRAM_LOADED && check_executable(next) != 0)
 			return refuse(ELIBACC);

@@ -14,12 +14,16 @@ enum program_kind {
 	PROGRAM_SCRIPT, /* of the interpreter that its `#!` names */
 };
 
+/* How open(2) opens a file to be looked at: never waiting for it. */
+#define PROGRAM_OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
 /*
  * What kind of program a regular file is, and what execve would open next;
- * reads a bounded number of its bytes. Async-signal-safe. 0, or -1 with errno:
- * ENOEXEC if it is none.
+ * reads a bounded number of its bytes. fd is what opening it returned: if it
+ * is -1, errno still says why; else it is closed. Async-signal-safe. 0, or -1
+ * with errno: ENOEXEC if it is no program.
  */
-int program_look(
-    const char *path, enum program_kind *kind, char next[PROGRAM_PATH_BYTES]);
+int
+program_look(int fd, enum program_kind *kind, char next[PROGRAM_PATH_BYTES]);
 
 #endif

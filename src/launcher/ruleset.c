@@ -3,7 +3,7 @@
  * need to be executed.
  * Trusts that the loader has checked the ways of the policy's paths.
  * Never lets more be executed than the policy says and what execve opens for
- * it.
+ * it; opens no file but the one that it has found to be one.
  */
 #include "launcher/ruleset.h"
 
@@ -14,6 +14,7 @@
 
 #include <sys/stat.h>
 
+#include "launcher/base.h"
 #include "launcher/everyone.h"
 #include "launcher/program.h"
 #include "sys/fd.h"
@@ -30,6 +31,7 @@ struct making {
 	struct ruleset_record *record; /* NULL: nobody wants to know */
 	int abi;
 	struct identity root;
+	int program_fd; /* O_PATH, of the program allowed last; owned, or -1 */
 };
 
 /* One path of it. */
@@ -63,23 +65,34 @@ follow(struct making *making, const struct grant *grant)
 	return allow(making, &target);
 }
 
-/* Adds what fd is open on. 1: it is a program's file; 0: not; -1: errno. */
+static void
+keep_program(struct making *making, int *fd)
+{
+	fd_close(&making->program_fd);
+	making->program_fd = *fd;
+	*fd = -1;
+}
+
+/*
+ * Adds what *fd is open on. 1: it is a program's file, and program_fd;
+ * 0: not; -1: errno.
+ */
 static int
 /* NOLINTNEXTLINE(misc-no-recursion): no link leads to a link */
-allow_open(struct making *making, const struct grant *grant, int fd)
+allow_open(struct making *making, const struct grant *grant, int *fd)
 {
 	struct statx status;
 	struct identity identity;
 	bool is_program;
 
-	if (statx(fd, "", AT_EMPTY_PATH, IDENTITY_WANTED, &status) != 0)
+	if (statx(*fd, "", AT_EMPTY_PATH, IDENTITY_WANTED, &status) != 0)
 		return -1;
 	if (S_ISLNK(status.stx_mode))
 		return follow(making, grant);
 	is_program = S_ISREG(status.stx_mode) &&
 	    (grant->access & LANDLOCK_MAY_EXECUTE) != 0;
 	identity = identify(&status, is_program);
-	if (landlock_allow(making->ruleset->fd, making->abi, fd, grant->access,
+	if (landlock_allow(making->ruleset->fd, making->abi, *fd, grant->access,
 		S_ISDIR(status.stx_mode)) != 0)
 		return -1;
 	if (is_same_file(&identity, &making->root))
@@ -89,6 +102,8 @@ allow_open(struct making *making, const struct grant *grant, int fd)
 	    grant->directory->mount != identity.mount)
 		record_note(making->record, grant->path, grant->is_passing,
 		    &identity, is_program);
+	if (is_program)
+		keep_program(making, fd);
 	return is_program ? 1 : 0;
 }
 
@@ -111,31 +126,47 @@ allow(struct making *making, const struct grant *grant)
 			    grant->is_passing, &nothing, false);
 		return 0;
 	}
-	result = allow_open(making, grant, fd);
+	result = allow_open(making, grant, &fd);
 	fd_close(&fd);
 	return result;
 }
 
 /*
- * What execve opens beside the program. Where that is not there or no
- * program, nothing is to be allowed: the check of the program will tell.
+ * What kind the program is that was allowed last. Not by its path, where a
+ * user whose directory it is may have put a device or a FIFO since.
  */
 static int
-allow_interpreters(struct making *making, const char *path)
+look_again(const struct making *making, enum program_kind *kind,
+    char next[PROGRAM_PATH_BYTES])
 {
-	char names[2][PROGRAM_PATH_BYTES];
+	const int fd =
+	    fd_open_again(BASE_PROC_FD, making->program_fd, PROGRAM_OPEN_FLAGS);
+
+	return program_look(fd, kind, next);
+}
+
+/*
+ * What execve opens beside the program. Where that is no program, nothing is
+ * to be allowed: the check of the program will tell.
+ */
+static int
+allow_interpreters(struct making *making)
+{
+	char next[PROGRAM_PATH_BYTES];
 	enum program_kind kind;
 	int is_program = 1;
 
 	for (int depth = 0; is_program == 1 && depth <= PROGRAM_SCRIPTS_MAX;
 	     depth++) {
-		const struct grant grant = { .path = names[depth % 2],
+		const struct grant grant = { .path = next,
 			.access = LANDLOCK_MAY_EXECUTE,
 			.is_optional = true,
 			.is_passing = true };
 
-		if (program_look(path, &kind, names[depth % 2]) != 0 ||
-		    kind == PROGRAM_ALONE)
+		/* Without /proc nobody can look. */
+		if (look_again(making, &kind, next) != 0)
+			return is_absence(errno) ? -1 : 0;
+		if (kind == PROGRAM_ALONE)
 			return 0;
 		if (kind == PROGRAM_UNREADABLE) {
 			errno = EACCES;
@@ -144,7 +175,6 @@ allow_interpreters(struct making *making, const char *path)
 		is_program = allow(making, &grant);
 		if (kind == PROGRAM_LOADED)
 			break;
-		path = grant.path;
 	}
 	return is_program == -1 ? -1 : 0;
 }
@@ -156,7 +186,7 @@ allow_all(struct making *making, const struct grant *grant)
 	case 0:
 		return 0;
 	case 1:
-		return allow_interpreters(making, grant->path);
+		return allow_interpreters(making);
 	default:
 		return -1;
 	}
@@ -241,15 +271,19 @@ int
 ruleset_make(struct ruleset *ruleset, struct ruleset_record *record,
     const struct image *image, uint32_t number, int abi)
 {
-	struct making making = {
-		.ruleset = ruleset, .record = record, .abi = abi
-	};
+	struct making making = { .ruleset = ruleset,
+		.record = record,
+		.abi = abi,
+		.program_fd = -1 };
+	int result;
 
 	if (record != NULL)
 		record_begin(record);
 	ruleset->opens_root = false;
 	ruleset->fd = landlock_files_ruleset(abi);
-	if (ruleset->fd != -1 && fill(&making, image, number) == 0)
+	result = ruleset->fd == -1 ? -1 : fill(&making, image, number);
+	fd_close(&making.program_fd);
+	if (result == 0)
 		return 0;
 	fd_close(&ruleset->fd);
 	if (record != NULL)

@@ -6,9 +6,11 @@
  */
 #include "loader/load.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sys/landlock.h"
 
@@ -32,14 +34,28 @@ find_required(const struct load *load, struct span grants)
 	return NULL;
 }
 
+/* What a program needs is found by what /proc says is open. */
+static bool
+has_proc(struct load *load, const struct policy_service *from)
+{
+	if (access("/proc/self/fd", F_OK) == 0)
+		return true;
+	problems_add(&load->problems, PROBLEM_ERROR, from->name.place,
+	    "'filesystem' of service '%.*s' needs /proc mounted: %s",
+	    TEXT_ARGS(from->name.text), strerror(errno));
+	return false;
+}
+
 /* Whether this kernel can; if not, that is a problem, or is known. */
 static bool
 can_close(struct load *load, const struct policy_service *from)
 {
 	const struct policy_grant *required = find_required(load, from->grants);
 
-	if (load->options->skips_system || landlock_abi() > 0)
+	if (load->options->skips_system)
 		return true;
+	if (landlock_abi() > 0)
+		return has_proc(load, from);
 	if (required == NULL)
 		problems_add(&load->problems, PROBLEM_WARNING, from->name.place,
 		    "service '%.*s' sees all files: this kernel has no "

@@ -1,5 +1,6 @@
 /*
- * Closing descriptors: plainly, or where someone else may make close() wait.
+ * Closing descriptors: plainly, or where someone else may make close() wait;
+ * and opening again what one is open on.
  * Trusts no socket that another process has had in its hands.
  * Never closes the same number twice.
  */
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -82,6 +84,35 @@ fd_reset(int fd)
 	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
 	(void)connect(fd, &nowhere, sizeof(nowhere));
+}
+
+/* The end of a text: the number's digits are put before it. */
+static char *
+put_digits(char *end, unsigned number)
+{
+	do
+		*--end = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return end;
+}
+
+int
+fd_open_again(int proc_fd, int fd, int flags)
+{
+	static const char directory[] = "self/fd/";
+	const size_t length = sizeof(directory) - 1;
+	char path[sizeof(directory) + 3 * sizeof(fd)];
+	char *const end = path + sizeof(path) - 1;
+	char *digits;
+
+	if (fd < 0) {
+		errno = EBADF;
+		return -1;
+	}
+	*end = '\0';
+	digits = put_digits(end, (unsigned)fd);
+	memcpy(digits - length, directory, length);
+	return openat(proc_fd, digits - length, flags);
 }
 
 int

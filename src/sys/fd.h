@@ -31,6 +31,14 @@ int fd_init(void);
 void fd_reset(int fd);
 
 /*
+ * Opens again, with these flags of open(2), what fd is open on (O_PATH will
+ * do), whatever is at its path now. proc_fd is open on /proc. Async-signal-
+ * safe. Returns the descriptor, the caller's, or -1 with errno: ENOENT or
+ * ENOTDIR if that is not mounted. proc(5), /proc/PID/fd.
+ */
+int fd_open_again(int proc_fd, int fd, int flags);
+
+/*
  * Opens /dev/null as 0, 1 and 2 where they are closed: or what is opened next
  * would be one of them, and be taken for standard error. -1: errno.
  */

@@ -6,6 +6,7 @@ child that has to make its own can be told by making it lie to itself.
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import pathlib
@@ -325,6 +326,72 @@ def test_a_program_that_is_not_there_is_named(tree):
         assert launch() == ([("program", E.ENOEXEC)], b"")
 
 
+SWAP = """
+import ctypes, sys
+call = ctypes.CDLL(None).renameat2
+one, other = (path.encode() for path in sys.argv[1:])
+while call(-100, one, -100, other, 2) == 0:  # AT_FDCWD, RENAME_EXCHANGE
+    pass
+"""
+IN_OPEN = 0x20
+
+
+@contextlib.contextmanager
+def opens_of(path):
+    """count() of who has opened the file, wherever it was by then."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert libc.inotify_add_watch(fd, bytes(path), IN_OPEN) > 0
+
+    def count():
+        """Those that were not told yet; equal ones in a row are one."""
+        with contextlib.suppress(BlockingIOError):
+            return len(os.read(fd, 65536)) // 16
+        return 0
+    try:
+        yield count
+    finally:
+        os.close(fd)
+
+
+def test_what_takes_a_program_s_place_is_not_opened(tree):
+    """By root, when a user's directory has a FIFO or device there: it opens
+    what it has found to be a file."""
+    make(tree / "bin/one", b"#!/bin/sh\n")
+    os.mkfifo(tree / "bin/fifo")
+    with launches("/bin/true", [f"exec={tree}/bin/one"]) as launch, \
+            opens_of(tree / "bin/fifo") as count:
+        os.close(os.open(tree / "bin/fifo", os.O_RDONLY | os.O_NONBLOCK))
+        assert count() == 1
+        swapper = subprocess.Popen(
+            ["/usr/bin/python3", "-c", SWAP, tree / "bin/one",
+             tree / "bin/fifo"])
+        try:
+            for _ in range(300):
+                assert launch() == ([("reply", 0)], b"+\r\n")
+            assert swapper.poll() is None
+        finally:
+            swapper.kill()
+            swapper.wait()
+        assert count() == 0
+
+
+WITHOUT_PROC = ["unshare", "-m", "sh", "-ec", 'umount -l /proc; exec "$@"',
+                "sh"]
+
+
+def test_without_proc_no_program_is_looked_at(tree):
+    """The loader would have said so."""
+    with launches("/bin/true", [f"exec={tree}/bin/true"],
+                  under=WITHOUT_PROC) as launch:
+        assert launch() == ([("landlock", E.ENOENT)], b"")
+    with launches("/bin/true", [f"exec={tree}/bin/true"],
+                  in_launcher=[f"openat@1={E.ENOENT}"]) as launch:
+        assert launch() == ([("landlock", E.ENOTDIR)], b"")
+    with launches("/bin/true", [], under=WITHOUT_PROC) as launch:
+        assert launch() == ([("reply", 0)], b"+\r\n")
+
+
 def test_paths_are_those_inside_the_root(tree):
     """And everyone's, too; what they are outside does not matter."""
     root = tree / "root"
@@ -461,7 +528,7 @@ def settle(launcher, count):
     def is_settled():
         with launcher.launch() as session:
             return session.is_running and rulesets_of(launcher) == {
-                *range(4, 4 + count)}
+                4, *range(6, 5 + count)}
 
     eventually(is_settled, what=f"{count} rulesets")
 
@@ -480,7 +547,7 @@ def test_a_launch_takes_the_ruleset_that_is_ready(tree):
         with launcher.launch() as session:
             assert session.statuses == SHUTS_ITSELF_OUT
         settle(launcher, 2)
-        assert rulesets_of(launcher) == {4, 5}
+        assert rulesets_of(launcher) == {4, 6}
         for _ in range(2):
             for _ in range(3):
                 with launcher.launch() as session:
@@ -576,7 +643,7 @@ def test_a_step_that_fails_is_named(tree, call):
                 assert session.statuses == [("landlock", E.EPROTO)]
                 assert session.read() == b""
                 assert session.ended() == 1
-        assert set(launcher.fds()) - before <= {5}
+        assert set(launcher.fds()) - before <= {6}
 
 
 def test_a_domain_that_is_not_there_is_found_out(tree):

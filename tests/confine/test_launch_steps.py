@@ -621,7 +621,8 @@ START = [
     ("fcntl,4@1", "image"), ("dup3@0", "descriptors"),
     ("dup3@1", "descriptors"), ("close_range,6", "namespaces"),
     ("setsid", "process-group"), (f"keyctl,{KEYCTL_DESCRIBE}", "keyring"),
-    ("landlock_create_ruleset@2", "landlock"), ("getrandom@1", "filter"),
+    ("landlock_create_ruleset@2", "landlock"), ("openat@1", "landlock"),
+    ("dup3@2", "landlock"), ("fcntl,5@1", "landlock"), ("getrandom@1", "filter"),
     *((f"seccomp@{nth}", "filter") for nth in (0, 1)),
 ]
 

@@ -57,7 +57,7 @@ def test_the_namespace_is_another_and_empty(network, kind, keys):
     with Launcher(**offline(kind, network, **keys), program="/bin/cat",
                   words=["arg=cat"]) as launcher:
         assert launcher.failed is None
-        assert set(launcher.fds()) == {0, 1, 2, 3, 4}
+        assert set(launcher.fds()) == {*range(6)}
         with launcher.launch() as session:
             assert session.is_running
             inode = os.stat(f"/proc/{session.pid}/ns/net").st_ino

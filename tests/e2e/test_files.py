@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from launchers import landlock_abi, parse_probe
-from mux import IS_ROOT, program, service
+from mux import IS_ROOT, policy, program, run_tcpmuxd, service
 
 pytestmark = pytest.mark.skipif(landlock_abi() == 0, reason="no Landlock here")
 
@@ -85,3 +85,17 @@ def test_a_path_that_is_gone_is_a_refusal(mux_factory, home):
     mux.request("cat")
     assert mux.wait_log("refuse", service="cat", reason="launch",
                         step="landlock")["error"] == "ENOENT"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="unmounting takes root")
+def test_without_proc_it_is_a_problem():
+    """By which a program is opened again that was found to be a file."""
+    text = policy(service("cat", "exec /bin/cat", "filesystem read /usr"))
+    under = ("unshare", "-m", "--propagation", "private", "/bin/sh", "-c",
+             'umount -l /proc && exec "$@"', "sh")
+    done = run_tcpmuxd(text, "-t", under=under)
+    assert done.returncode == 1
+    assert ("'filesystem' of service 'cat' needs /proc mounted: No such file"
+            in done.stderr)
+    assert run_tcpmuxd(text, "-t").returncode == 0
+    assert run_tcpmuxd(text, "-t", "-s", under=under).returncode == 0
