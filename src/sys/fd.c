@@ -105,10 +105,6 @@ fd_open_again(int proc_fd, int fd, int flags)
 	char *const end = path + sizeof(path) - 1;
 	char *digits;
 
-	if (fd < 0) {
-		errno = EBADF;
-		return -1;
-	}
 	*end = '\0';
 	digits = put_digits(end, (unsigned)fd);
 	memcpy(digits - length, directory, length);
