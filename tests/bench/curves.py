@@ -97,10 +97,15 @@ def workers(stack, options, log, directory):
 
 
 class SourcesCase(measure.Case):
-    """Each round has the next addresses, until all have come."""
+    """Each round has the next addresses, until all have come.
+
+    A single one is another each round: it would be shut out for what it was
+    refused in all of them (answers.ADMISSION).
+    """
 
     def words_of(self, number):
-        first = FIRST_SOURCE + number * self.count % self.size
+        first = FIRST_SOURCE + (number if self.size == 1 else
+                                number * self.count % self.size)
         fits = max(1, min(self.size, self.count))
         address = socket.inet_ntoa(first.to_bytes(4, "big"))
         return (*self.words, "--sources", str(fits), "--source-base", address)
