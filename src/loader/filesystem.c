@@ -6,11 +6,9 @@
  */
 #include "loader/load.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sys/landlock.h"
 
@@ -34,15 +32,17 @@ find_required(const struct load *load, struct span grants)
 	return NULL;
 }
 
-/* What a program needs is found by what /proc says is open. */
+/* By which the launcher looks what else a program needs. */
 static bool
 has_proc(struct load *load, const struct policy_service *from)
 {
-	if (access("/proc/self/fd", F_OK) == 0)
+	const int error = load->options->machine.proc_error;
+
+	if (error == 0)
 		return true;
 	problems_add(&load->problems, PROBLEM_ERROR, from->name.place,
 	    "'filesystem' of service '%.*s' needs /proc mounted: %s",
-	    TEXT_ARGS(from->name.text), strerror(errno));
+	    TEXT_ARGS(from->name.text), strerror(error));
 	return false;
 }
 

@@ -147,6 +147,7 @@ machine_look(struct machine *machine, bool is_to_serve, int group_fd)
 {
 	machine->network_error = namespace_try_network();
 	machine->landlock_tcp_error = try_landlock(machine);
+	machine->proc_error = access("/proc/self/fd", F_OK) == 0 ? 0 : errno;
 	look_at_groups(machine, is_to_serve, is_to_serve ? group_fd : -1);
 	try_isolation(machine);
 	look_at_rights(machine);

@@ -17,6 +17,7 @@
 struct machine {
 	int network_error; /* of an empty network namespace */
 	int landlock_tcp_error; /* of Landlock's rules for TCP */
+	int proc_error; /* of /proc, which shows what is open */
 	/*
 	 * Of each controller for sessions' cgroups. ENOENT: there is no cgroup
 	 * v2; EOPNOTSUPP: not in the group; EBUSY: others are in it, too.
