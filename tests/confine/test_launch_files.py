@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -266,6 +267,7 @@ def launches(path, grants, words=(), **keys):
         def launch():
             with launcher.launch() as session:
                 return session.statuses, session.read()
+        launch.launcher = launcher
         yield launch
 
 
@@ -598,6 +600,23 @@ def test_what_everyone_has_may_be_replaced_too(tree, change):
         assert [*after.values()] == [
             OK, E.ENOENT if "passwd" in change else OK, OK, OK,
             OK if "gai" in change else E.ENOENT]
+
+
+def test_the_launcher_keeps_nothing_of_what_it_looked_at(tree):
+    """Neither the programs of a ruleset that is ready, nor their interpreters."""
+    script = make(tree / "one", b"#!/bin/sh\n")
+    with launches(script, [f"exec={tree}/bin/true"]) as launch:
+        launcher = launch.launcher
+
+        def is_ready():
+            """And no launch since, which would close what was left open."""
+            assert launch() == ([("reply", 0)], b"+\r\n")
+            time.sleep(0.05)
+            return rulesets_of(launcher) == {4, 6}
+
+        eventually(is_ready)
+        eventually(lambda: set(launcher.fds()) == {*range(7)}, 2,
+                   "one ruleset, and nothing else")
 
 
 def test_a_ruleset_too_large_to_be_kept_is_each_child_s_own(tree):
