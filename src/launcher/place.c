@@ -2,7 +2,8 @@
  * A launch's first steps, as whoever the launcher is: what the service shall
  * not inherit, and where its descriptors and its directory are.
  * Trusts the launcher's own descriptors to be where base.h says.
- * Never leaves a descriptor open but 0, 1, 2, the status pipe and Landlock's.
+ * Never leaves a descriptor open but 0, 1, 2, the status pipe, Landlock's and
+ * that of /proc.
  */
 #include "launcher/child.h"
 
